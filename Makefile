@@ -1,0 +1,58 @@
+# `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; `make demo PYTHON=/path/to/python3` names another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help demo test check fmt schema docs lock psql clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Set up everything and serve the demo (PORT=8123 for another port, RESET=1 for new data)
+	@exec $(BIN)/gateway demo --port $(PORT) $(if $(RESET),--reset)
+
+test: $(VENV)/.dev ## Set up everything and pass the whole suite (ARGS="-k heatmap" to choose)
+	$(BIN)/pytest -n auto $(ARGS)
+
+check: $(VENV)/.dev ## Formatting, lint, types, import contracts, migration lint, freshness of printed files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/squawk --pg-version 15 database/migrations/*.sql
+	$(BIN)/python -m gateway.printed --check
+
+fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs schema: $(VENV)/.dev ## Print schema.graphql, the metric and settings tables and the CLI help from the code
+	$(BIN)/python -m gateway.printed
+
+lock: $(VENV)/.dev ## Write constraints.txt anew from pyproject.toml
+	$(BIN)/uv pip compile --universal --no-header --no-annotate --upgrade --python-version 3.11 \
+		--all-extras --group dev pyproject.toml -o constraints.txt
+
+psql: $(VENV)/.demo ## Open psql on the running demo's database
+	@exec $(BIN)/gateway psql
+
+clean: ## Remove the environment and the demo's data
+	rm -rf $(VENV) .demo
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Install one, or: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian, Ubuntu: install python3-venv)."; exit 1; }
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
+	@touch $@

@@ -1,0 +1,1 @@
+"""Structure over time: migrations, the rollup, the embedded server, demo data."""

@@ -1,0 +1,135 @@
+"""One frozen, typed settings object, read from the environment; nothing else in the program reads it."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gateway.errors import SettingsError
+
+# Secrets that are printed in public documentation: whoever reads them can mint a token for any agency.
+PUBLIC_SECRETS = frozenset(
+    {
+        "super-secret-jwt-token-with-at-least-32-characters-long",
+        "your-super-secret-jwt-token-with-at-least-32-characters-long",
+    }
+)
+
+
+def _postgres_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+        raise ValueError("a URL that begins with postgresql:// is expected")
+    return value
+
+
+def _unguessable(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value()
+    if secret in PUBLIC_SECRETS:
+        raise ValueError("this secret is printed in public documentation; use your project's own")
+    if len(secret.encode()) < 32:
+        raise ValueError("at least 32 bytes are needed for HS256 (RFC 7518, section 3.2)")
+    return value
+
+
+def _origins(value: object) -> object:
+    return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """Everything that may differ between two deployments. The variable's name is the field's, in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = Field(
+        description="Where PostgreSQL is, as postgresql://user:password@host:port/database. Required."
+    )
+    database_pooler: Literal["none", "transaction"] = Field(
+        default="none",
+        description="`transaction` when DATABASE_URL leads to a transaction pooler (Supabase port 6543, PgBouncer).",
+    )
+    database_pool_size: int = Field(
+        default=8, ge=1, le=200, description="Connections at most. More than twice the database's cores only adds latency."
+    )
+    supabase_url: AnyHttpUrl | None = Field(
+        default=None,
+        description="The Supabase project, for ES256 and RS256 tokens: keys are read from its /auth/v1/.well-known/jwks.json.",
+    )
+    supabase_jwks_url: AnyHttpUrl | None = Field(
+        default=None, description="The address of the keys, where it is not the one below SUPABASE_URL."
+    )
+    supabase_jwt_secret: Annotated[SecretStr, AfterValidator(_unguessable)] | None = Field(
+        default=None, description="The shared secret, for HS256 tokens. This, SUPABASE_URL or both are required."
+    )
+    supabase_jwt_issuer: str | None = Field(
+        default=None, description="When set, a token's `iss` must be exactly this (…/auth/v1 on Supabase)."
+    )
+    user_cache_seconds: float = Field(
+        default=5.0, ge=0, le=30, description="How long a user's agency and role are remembered; a change shows after it."
+    )
+    request_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="A request that takes longer is answered with 503."
+    )
+    shutdown_seconds: int = Field(
+        default=15, ge=0, description="How long requests under way may go on after SIGTERM."
+    )
+    rate_limit: str = Field(
+        default="1200/minute", description="Requests of one user, by process, as `N/second|minute|hour`; `off` for none."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
+        default=("*",), description="Origins whose pages may call, separated by commas; `*` for any (tokens, not cookies, decide)."
+    )
+    graphiql: bool = Field(default=False, description="Serve the GraphiQL explorer to browsers at /graphql.")
+    introspection: bool = Field(default=False, description="Answer introspection queries.")
+    graphql_max_body_bytes: int = Field(default=100_000, ge=1_000, description="Size of a request's body.")
+    graphql_max_tokens: int = Field(default=4_000, ge=100, description="Lexical tokens of a document.")
+    graphql_max_depth: int = Field(default=12, ge=4, description="Nesting of a document, counted through fragments.")
+    graphql_max_aliases: int = Field(default=30, ge=0, description="Aliases of an operation, counted through fragments.")
+    graphql_max_cost: int = Field(
+        default=1_000, ge=100, description="Cost of an operation: a point a field, more for a report (docs/graphql.md)."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level that is logged.")
+    log_format: Literal["json", "console"] = Field(default="json", description="`json`: a line an event; `console`: for people.")
+
+    @property
+    def jwks_url(self) -> str | None:
+        """Where the issuer publishes its keys; none when only the shared secret is used."""
+        if self.supabase_jwks_url:
+            return str(self.supabase_jwks_url)
+        if self.supabase_url:
+            return str(self.supabase_url).rstrip("/") + "/auth/v1/.well-known/jwks.json"
+        return None
+
+    def shown(self) -> dict[str, str]:
+        """Each setting by its variable's name, secrets hidden."""
+        return {name.upper(): _shown(getattr(self, name)) for name in type(self).model_fields}
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def read_settings(**given: object) -> Settings:
+    """The settings of this process; `given` overrides the environment.
+
+    Raises:
+        SettingsError: something needed is missing or wrong; the message lists every such variable.
+    """
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            name = str(fault["loc"][0]).upper()
+            reason = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {reason} ({Settings.model_fields[name.lower()].description})")
+        raise SettingsError("\n".join(lines)) from None
+    if settings.jwks_url is None and settings.supabase_jwt_secret is None:
+        raise SettingsError(
+            "SUPABASE_URL or SUPABASE_JWT_SECRET: one of them is needed to check tokens "
+            "(SUPABASE_URL for ES256/RS256, SUPABASE_JWT_SECRET for HS256, both during a rotation)"
+        )
+    return settings

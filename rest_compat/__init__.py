@@ -1,0 +1,1 @@
+"""The old shapes: seven paths, their query strings, their JSON."""
