@@ -1,0 +1,167 @@
+"""The command line."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from database.embedded import EmbeddedError
+from database.migrate import MigrationError, migrate
+from database.rebuild import RebuildError, rebuild
+from gateway import demo as demonstration
+from gateway import doctor as examination
+from gateway.errors import SettingsError
+from gateway.serve import serve as run_server
+from gateway.settings import Need, Settings, read_settings
+from gateway.tokens import mint
+
+DATABASE_ONLY: tuple[Need, ...] = ("database",)
+DEMO_SEED = 20260101
+DEMO_DATA = Path(".demo")
+
+app = typer.Typer(
+    help="An analytics gateway for voice-AI calling platforms: GraphQL and the legacy REST endpoints.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out, err = Console(), Console(stderr=True)
+
+DataDir = Annotated[Path, typer.Option(help="Where the demo keeps its database.")]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors that say what to do are shown without a traceback."""
+    try:
+        yield
+    except (SettingsError, EmbeddedError, MigrationError, RebuildError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        typer.echo(f"The database cannot be used: {error}\nTry: gateway doctor", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; HOST otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; PORT otherwise.")] = None,
+) -> None:
+    """Serve the gateway, set up from the environment."""
+    given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    with _explained():
+        run_server(read_settings(**given))
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    data_dir: DataDir = DEMO_DATA,
+    reset: Annotated[bool, typer.Option("--reset", help="Begin with new demo data.")] = False,
+    seed: Annotated[int, typer.Option(help="Demo data are the same for the same seed and time.")] = DEMO_SEED,
+) -> None:
+    """Serve the gateway on an embedded PostgreSQL with demo data, until Ctrl-C."""
+    with _explained():
+        demonstration.run_demo(port=port, host=host, data_dir=data_dir, reset=reset, seed=seed)
+
+
+@app.command()
+def settings() -> None:
+    """Print the settings in force, secrets hidden."""
+    with _explained():
+        table = Table("variable", "value", box=None)
+        for name, value in read_settings(needs=()).shown().items():
+            table.add_row(name, value)
+        out.print(table)
+
+
+@app.command()
+def doctor() -> None:
+    """Check the database and the issuer, and say in plain words what is wrong."""
+    with _explained():
+        findings = asyncio.run(examination.examine(read_settings()))
+    out.print(examination.report(findings))
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def token(
+    user: Annotated[UUID | None, typer.Argument(help="The user's id; the demo's owner without one.")] = None,
+    hours: Annotated[float, typer.Option(help="How long it is valid.", min=0)] = 24,
+    data_dir: DataDir = DEMO_DATA,
+) -> None:
+    """Mint a token for a user: with SUPABASE_JWT_SECRET if it is set, for the demo otherwise."""
+    lasts = timedelta(hours=hours)
+    with _explained():
+        secret = read_settings(needs=()).supabase_jwt_secret
+        if secret is not None:
+            if user is None:
+                raise SettingsError("Name the user: gateway token USER_ID")
+            typer.echo(mint(secret.get_secret_value(), user, expires_in=lasts))
+        elif user is None:
+            typer.echo(demonstration.demo_token(data_dir, expires_in=lasts))
+        else:
+            typer.echo(demonstration.demo_token(data_dir, user, expires_in=lasts))
+
+
+@app.command(name="migrate")
+def migrate_command() -> None:
+    """Bring the database's tables, functions and triggers up to date."""
+    with _explained():
+        applied = migrate(_url(read_settings(needs=DATABASE_ONLY)))
+    for name in applied:
+        typer.echo(f"applied {name}")
+    if not applied:
+        typer.echo("nothing to apply")
+
+
+@app.command(name="rebuild")
+def rebuild_command(
+    from_day: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")] = None,
+    to_day: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day.")] = None,
+    agency: Annotated[UUID | None, typer.Option(help="Only this agency.")] = None,
+) -> None:
+    """Recount call_stats_daily from the calls and repair what differs. Writers need not stop."""
+
+    async def run() -> int:
+        connection = await asyncpg.connect(_url(read_settings(needs=DATABASE_ONLY)), statement_cache_size=0)
+        try:
+            with Progress(
+                TextColumn("recounting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
+            ) as bar:
+                task = bar.add_task("recounting", total=None)
+                return await rebuild(
+                    connection,
+                    agency=agency,
+                    from_day=from_day.date() if from_day else None,
+                    to_day=to_day.date() if to_day else None,
+                    progress=lambda done, total: bar.update(task, completed=done, total=total),
+                )
+        finally:
+            await connection.close()
+
+    with _explained():
+        typer.echo(f"{asyncio.run(run())} rows repaired")
+
+
+@app.command()
+def psql(data_dir: DataDir = DEMO_DATA) -> None:
+    """Open psql on the running demo's database."""
+    with _explained():
+        demonstration.run_psql(data_dir)
+
+
+def _url(read: Settings) -> str:
+    return read.database_url.get_secret_value()

@@ -1,11 +1,14 @@
 """One frozen, typed settings object, read from the environment; nothing else in the program reads it."""
 
-from typing import Annotated, Literal
+from collections.abc import Collection, Iterable
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.errors import SettingsError
+
+Need = Literal["database", "issuer"]
 
 # Secrets that are printed in public documentation: whoever reads them can mint a token for any agency.
 PUBLIC_SECRETS = frozenset(
@@ -17,7 +20,7 @@ PUBLIC_SECRETS = frozenset(
 
 
 def _postgres_url(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+    if value.get_secret_value() and not value.get_secret_value().startswith(("postgres://", "postgresql://")):
         raise ValueError("a URL that begins with postgresql:// is expected")
     return value
 
@@ -32,7 +35,11 @@ def _unguessable(value: SecretStr) -> SecretStr:
 
 
 def _origins(value: object) -> object:
-    return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    return (
+        tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        if isinstance(value, str)
+        else value
+    )
 
 
 class Settings(BaseSettings):
@@ -41,18 +48,22 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = Field(
-        description="Where PostgreSQL is, as postgresql://user:password@host:port/database. Required."
+        default=SecretStr(""),
+        description="Where PostgreSQL is, as postgresql://user:password@host:port/database. Required.",
     )
     database_pooler: Literal["none", "transaction"] = Field(
         default="none",
         description="`transaction` when DATABASE_URL leads to a transaction pooler (Supabase port 6543, PgBouncer).",
     )
     database_pool_size: int = Field(
-        default=8, ge=1, le=200, description="Connections at most. More than twice the database's cores only adds latency."
+        default=8,
+        ge=1,
+        le=200,
+        description="Connections at most. More than twice the database's cores only adds latency.",
     )
     supabase_url: AnyHttpUrl | None = Field(
         default=None,
-        description="The Supabase project, for ES256 and RS256 tokens: keys are read from its /auth/v1/.well-known/jwks.json.",
+        description="The Supabase project, for ES256 and RS256 tokens: keys from its /auth/v1/.well-known/jwks.json.",
     )
     supabase_jwks_url: AnyHttpUrl | None = Field(
         default=None, description="The address of the keys, where it is not the one below SUPABASE_URL."
@@ -64,33 +75,42 @@ class Settings(BaseSettings):
         default=None, description="When set, a token's `iss` must be exactly this (…/auth/v1 on Supabase)."
     )
     user_cache_seconds: float = Field(
-        default=5.0, ge=0, le=30, description="How long a user's agency and role are remembered; a change shows after it."
+        default=5.0,
+        ge=0,
+        le=30,
+        description="How long a user's agency and role are remembered; a change shows after it.",
     )
     request_timeout_seconds: float = Field(
         default=10.0, gt=0, description="A request that takes longer is answered with 503."
     )
-    shutdown_seconds: int = Field(
-        default=15, ge=0, description="How long requests under way may go on after SIGTERM."
-    )
+    shutdown_seconds: int = Field(default=15, ge=0, description="How long requests under way may go on after SIGTERM.")
     rate_limit: str = Field(
-        default="1200/minute", description="Requests of one user, by process, as `N/second|minute|hour`; `off` for none."
+        default="1200/minute",
+        description="Requests of one user, by process, as `N/second|minute|hour`; `off` for none.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
-        default=("*",), description="Origins whose pages may call, separated by commas; `*` for any (tokens, not cookies, decide)."
+        default=("*",),
+        description="Origins whose pages may call, separated by commas; `*` for any (tokens, not cookies, decide).",
     )
     graphiql: bool = Field(default=False, description="Serve the GraphiQL explorer to browsers at /graphql.")
     introspection: bool = Field(default=False, description="Answer introspection queries.")
     graphql_max_body_bytes: int = Field(default=100_000, ge=1_000, description="Size of a request's body.")
     graphql_max_tokens: int = Field(default=4_000, ge=100, description="Lexical tokens of a document.")
     graphql_max_depth: int = Field(default=12, ge=4, description="Nesting of a document, counted through fragments.")
-    graphql_max_aliases: int = Field(default=30, ge=0, description="Aliases of an operation, counted through fragments.")
+    graphql_max_aliases: int = Field(
+        default=30, ge=0, description="Aliases of an operation, counted through fragments."
+    )
     graphql_max_cost: int = Field(
         default=1_000, ge=100, description="Cost of an operation: a point a field, more for a report (docs/graphql.md)."
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level that is logged.")
-    log_format: Literal["json", "console"] = Field(default="json", description="`json`: a line an event; `console`: for people.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="`json`: a line an event; `console`: for people."
+    )
 
     @property
     def jwks_url(self) -> str | None:
@@ -112,24 +132,37 @@ def _shown(value: object) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-def read_settings(**given: object) -> Settings:
-    """The settings of this process; `given` overrides the environment.
+def read_settings(*, needs: Collection[Need] = ("database", "issuer"), **given: Any) -> Settings:
+    """The settings of this process.
+
+    Args:
+        needs: what must be there beside the defaults: a database, a way to check tokens.
+        given: overrides the environment.
 
     Raises:
-        SettingsError: something needed is missing or wrong; the message lists every such variable.
+        SettingsError: something needed is missing or wrong; the message has a line for each such variable.
     """
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]
+        settings = Settings(**given)
     except ValidationError as error:
-        lines = []
-        for fault in error.errors():
-            name = str(fault["loc"][0]).upper()
-            reason = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-            lines.append(f"{name}: {reason} ({Settings.model_fields[name.lower()].description})")
-        raise SettingsError("\n".join(lines)) from None
-    if settings.jwks_url is None and settings.supabase_jwt_secret is None:
-        raise SettingsError(
-            "SUPABASE_URL or SUPABASE_JWT_SECRET: one of them is needed to check tokens "
-            "(SUPABASE_URL for ES256/RS256, SUPABASE_JWT_SECRET for HS256, both during a rotation)"
+        raise SettingsError(_list(_wrong(str(fault["loc"][0]), fault["msg"]) for fault in error.errors())) from None
+    missing = []
+    if "database" in needs and not settings.database_url.get_secret_value():
+        missing.append(_wrong("database_url", "is missing"))
+    if "issuer" in needs and settings.jwks_url is None and settings.supabase_jwt_secret is None:
+        missing.append(
+            "SUPABASE_URL or SUPABASE_JWT_SECRET: one is needed to check tokens, SUPABASE_URL for ES256 and RS256, "
+            "SUPABASE_JWT_SECRET for HS256, both while a project changes over"
         )
+    if missing:
+        raise SettingsError(_list(missing))
     return settings
+
+
+def _wrong(name: str, reason: str) -> str:
+    words = Settings.model_fields[name.lower()].description
+    return f"{name.upper()}: {reason.removeprefix('Value error, ')}. {words}"
+
+
+def _list(faults: Iterable[str]) -> str:
+    return "\n".join(("The gateway cannot start as it is set up:", *(f"  {fault}" for fault in faults)))

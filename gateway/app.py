@@ -1,0 +1,94 @@
+"""The application: the parts joined into what a server runs."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+
+import orjson
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateway import graphql_http, timing
+from gateway.auth import Authenticator
+from gateway.context import Gate
+from gateway.db import Pool
+from gateway.documents import Documents
+from gateway.door import Door
+from gateway.errors import headers_of, old_json, status_of
+from gateway.graphql_http import GraphQLEndpoint
+from gateway.keys import KeySet
+from gateway.schema import build_schema
+from gateway.settings import Settings
+from resolvers.errors import AnalyticsError, Unavailable
+from rest_compat.routes import routes
+
+
+def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> ASGIApp:
+    """The gateway over the database and issuer that the settings name. `now` tells the time, in UTC."""
+    pool = Pool(settings, on_read=partial(timing.add, "read"))
+    keys = KeySet(settings.jwks_url) if settings.jwks_url else None
+    gate = Gate(settings, Authenticator(settings, keys, pool), pool, now)
+    endpoint = GraphQLEndpoint(build_schema([Documents.within(settings)]), gate, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await pool.open()
+        try:
+            yield
+        finally:
+            await pool.close()
+            if keys:
+                await keys.close()
+
+    app = FastAPI(
+        title="Voice analytics gateway",
+        version=version("voice-analytics-gateway"),
+        description="The dashboard's seven legacy endpoints. The same reports are answered by GraphQL at /graphql.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        exception_handlers={
+            AnalyticsError: _old_error,
+            HTTPException: _old_error,
+            Exception: _old_error,
+        },
+    )
+    app.include_router(routes(gate.admit))
+    app.router.routes.append(Route(graphql_http.PATH, endpoint, include_in_schema=False))
+
+    async def livez(_: Request) -> Response:
+        return Response(b'{"status":"alive"}', media_type="application/json")
+
+    async def readyz(_: Request) -> Response:
+        try:
+            await pool.fetch("select 1")
+        except Unavailable as error:
+            return Response(
+                orjson.dumps({"status": "not ready", "error": str(error)}),
+                status_code=status_of(error),
+                headers=headers_of(error),
+                media_type="application/json",
+            )
+        return Response(b'{"status":"ready"}', media_type="application/json")
+
+    app.add_route("/livez", livez, methods=["GET"], include_in_schema=False)
+    app.add_route("/readyz", readyz, methods=["GET"], include_in_schema=False)
+    return Door(app, settings)
+
+
+async def _old_error(request: Request, error: Exception) -> Response:
+    """Errors of everything but GraphQL, which words its own."""
+    part = request.url.path.rpartition("/")[2]
+    return Response(
+        orjson.dumps(old_json(error, request.state.request_id, part)),
+        status_code=status_of(error),
+        headers=headers_of(error),
+        media_type="application/json",
+    )

@@ -1,0 +1,127 @@
+"""From a bearer token to a viewer: what a token must be, and what its user may see (contract, section 2)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import jwt
+from cachetools import TTLCache
+
+from gateway.errors import Forbidden, Unauthenticated
+from gateway.keys import KeySet
+from gateway.settings import Settings
+from resolvers.errors import Unavailable
+from resolvers.reader import Database
+from resolvers.scalars import parse_uuid
+from resolvers.viewer import Role, Viewer
+
+AUDIENCE = "authenticated"
+LEEWAY_SECONDS = 10
+LONGEST_TOKEN = 8_192
+REMEMBERED_USERS = 10_000
+
+# What a fault in a token's content can raise inside PyJWT: `exp` may be Infinity, an object, nested without end.
+_BAD_TOKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+_VIEWER = (Path(__file__).parent / "sql" / "viewer.sql").read_text("utf-8")
+
+
+class Authenticator:
+    """Checks tokens and knows their users."""
+
+    def __init__(self, settings: Settings, keys: KeySet | None, database: Database) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._database = database
+        self._viewers: TTLCache[UUID, Viewer] = TTLCache(REMEMBERED_USERS, settings.user_cache_seconds)
+
+    async def user(self, authorization: str | None) -> UUID:
+        """The user of an `Authorization` header; nothing but the signed `sub` decides it.
+
+        Raises:
+            Unauthenticated: the header or its token does not count.
+            Unavailable: the issuer's keys are needed and were never to be had.
+        """
+        if not authorization:
+            raise Unauthenticated("the Authorization header is missing; send `Authorization: Bearer <access token>`")
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("the Authorization header must be `Bearer <access token>`")
+        if len(token) > LONGEST_TOKEN:
+            raise Unauthenticated("the access token is too long to be one")
+        claims = await self._claims(token)
+        if claims.get("role") != "authenticated" or claims.get("is_anonymous") is True:
+            raise Unauthenticated(
+                "this is not a signed-in user's token (anon and service keys and anonymous users are not)"
+            )
+        try:
+            return parse_uuid(claims.get("sub"))
+        except ValueError:
+            raise Unauthenticated("the access token's `sub` is not a user id") from None
+
+    async def viewer(self, user_id: UUID) -> Viewer:
+        """What a user may see, as the `users` table says now or said seconds ago.
+
+        Raises:
+            Forbidden: no such user, no agency, or a client role without a client.
+            Unavailable: the database is away.
+        """
+        if (known := self._viewers.get(user_id)) is not None:
+            return known
+        rows: Sequence[Mapping[str, Any]] = await self._database.fetch(_VIEWER, user_id)
+        if not rows:
+            raise Forbidden("this user is not known to the platform")
+        row = rows[0]
+        if row["agency_id"] is None:
+            raise Forbidden("this user belongs to no agency")
+        role = Role(row["role"])
+        if role.sees_one_client and row["client_id"] is None:
+            raise Forbidden("this user's role sees one client, and none is set")
+        viewer = Viewer(user_id, row["agency_id"], role, row["client_id"] if role.sees_one_client else None)
+        self._viewers[user_id] = viewer
+        return viewer
+
+    async def _claims(self, token: str) -> Mapping[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+            keys = await self._keys_for(header)
+            for key in keys:
+                try:
+                    return self._decode(token, key, header["alg"])
+                except jwt.InvalidSignatureError:
+                    continue
+        except jwt.ExpiredSignatureError:
+            raise Unauthenticated("the access token has expired") from None
+        except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
+            raise Unauthenticated("the access token was issued for somebody else (`aud` or `iss`)") from None
+        except jwt.MissingRequiredClaimError as error:
+            raise Unauthenticated(f"the access token has no `{error.claim}`") from None
+        except _BAD_TOKEN:
+            raise Unauthenticated("the access token is not valid") from None
+        raise Unauthenticated("the access token's signature is not valid")
+
+    async def _keys_for(self, header: Mapping[str, Any]) -> Sequence[str | jwt.PyJWK]:
+        """Each algorithm has its own kind of key: a public key can never be used as a shared secret."""
+        algorithm, secret = header.get("alg"), self._settings.supabase_jwt_secret
+        if algorithm == "HS256" and secret is not None:
+            return (secret.get_secret_value(),)
+        if algorithm in ("ES256", "RS256") and self._keys is not None:
+            key_id = header.get("kid")
+            keys = await self._keys.candidates(key_id if isinstance(key_id, str) else None, algorithm)
+            if keys is None:
+                raise Unavailable("the issuer's keys cannot be fetched at the moment")
+            return keys
+        raise Unauthenticated("the access token is signed in a way that is not accepted here")
+
+    def _decode(self, token: str, key: str | jwt.PyJWK, algorithm: str) -> Mapping[str, Any]:
+        claims: Mapping[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            audience=AUDIENCE,
+            issuer=self._settings.supabase_jwt_issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "aud", "sub"], "verify_iss": self._settings.supabase_jwt_issuer is not None},
+        )
+        return claims

@@ -1,0 +1,131 @@
+"""The pool of connections: lazy, read-only, bounded in time, and back by itself when the database is."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from time import perf_counter
+from typing import Any, cast
+
+import asyncpg
+import stamina
+
+from gateway.settings import Settings
+from resolvers.errors import TimedOut, Unavailable
+
+Row = Mapping[str, Any]
+
+_LOST = (
+    OSError,
+    asyncpg.InterfaceError,  # a closed connection; on a standby also a recovery conflict, without a SQLSTATE
+    asyncpg.InternalClientError,  # what pg_terminate_backend may look like from here
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated
+    asyncpg.InsufficientResourcesError,  # too many connections
+    asyncpg.TransactionRollbackError,  # a recovery conflict on a standby
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+class Pool:
+    """Runs single statements, each on a connection of its own, so that parallel sections never share one."""
+
+    def __init__(self, settings: Settings, on_read: Callable[[float], None] | None = None) -> None:
+        self._settings = settings
+        self._on_read = on_read or _unheard
+        self._pool: asyncpg.Pool | None = None
+        self._reading: set[asyncio.Task[Sequence[Row]]] = set()
+        # Below the request's own limit, so that the reason is known when it is reached.
+        self._patience = settings.request_timeout_seconds * 0.8
+        self._pooled = settings.database_pooler == "transaction"
+
+    async def open(self) -> None:
+        """Prepares the pool. Connects to nothing yet, so that a database that is away at start comes in later."""
+        limit_ms = str(int(self._settings.request_timeout_seconds * 1000))
+        session = {
+            "application_name": "voice-analytics-gateway",
+            "default_transaction_read_only": "on",
+            "statement_timeout": limit_ms,
+            "timezone": "UTC",
+            "jit": "off",
+        }
+        self._pool = await asyncpg.create_pool(
+            self._settings.database_url.get_secret_value(),
+            min_size=0,
+            max_size=self._settings.database_pool_size,
+            timeout=self._patience,
+            max_inactive_connection_lifetime=60,
+            # Behind a transaction pooler a session is not ours: nothing may be prepared in it or set for it.
+            statement_cache_size=0 if self._pooled else 200,
+            server_settings={} if self._pooled else session,
+            reset=_keep_session,
+        )
+
+    async def close(self) -> None:
+        """Lets statements under way end, for a moment, and closes every connection."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(3):
+                await self._pool.close()
+        except (TimeoutError, *_LOST):
+            self._pool.terminate()
+
+    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+        """The rows of one statement; a read that meets a lost connection is tried once more.
+
+        Raises:
+            TimedOut: the statement or a free connection took too long.
+            Unavailable: the database is away, twice.
+        """
+        started = perf_counter()
+        try:
+            async for attempt in stamina.retry_context(on=_lost, attempts=2, wait_initial=0.05, wait_jitter=0.05):
+                with attempt:
+                    return await self._abandonable(self._fetch(sql, values))
+        except (TimeoutError, asyncpg.QueryCanceledError):
+            raise TimedOut("the database took too long to answer") from None
+        except _LOST as error:
+            raise Unavailable("the database cannot be reached at the moment") from error
+        finally:
+            self._on_read(perf_counter() - started)
+        raise AssertionError("unreachable")
+
+    async def _abandonable(self, read: Coroutine[Any, Any, Sequence[Row]]) -> Sequence[Row]:
+        """Waits for a read, but not for its clean-up: a cancelled statement on a frozen server would wait for it."""
+        task = asyncio.create_task(read)
+        self._reading.add(task)
+        task.add_done_callback(self._forget)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+        return task.result()
+
+    def _forget(self, task: asyncio.Task[Sequence[Row]]) -> None:
+        self._reading.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _fetch(self, sql: str, values: tuple[object, ...]) -> Sequence[Row]:
+        if self._pool is None:
+            raise Unavailable("the gateway is still starting")
+        async with self._pool.acquire(timeout=self._patience) as connection:
+            if not self._pooled:
+                return cast("Sequence[Row]", await connection.fetch(sql, *values))
+            async with connection.transaction(readonly=True):
+                limit_ms = int(self._settings.request_timeout_seconds * 1000)
+                await connection.execute(f"set local statement_timeout = {limit_ms}; set local timezone = 'UTC'")
+                return cast("Sequence[Row]", await connection.fetch(sql, *values))
+
+
+async def _keep_session(_: asyncpg.Connection) -> None:
+    """Instead of asyncpg's reset: single reads leave nothing behind in a session, so a round trip is saved."""
+
+
+def _lost(error: Exception) -> bool:
+    # TimeoutError is an OSError, but what took too long once is not worth another try.
+    return isinstance(error, _LOST) and not isinstance(error, TimeoutError)
+
+
+def _unheard(_seconds: float) -> None:
+    """Nobody measures."""

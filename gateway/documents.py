@@ -1,0 +1,169 @@
+"""Documents parsed, validated and measured once for each text, within limits that count through fragments."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from cachetools import LRUCache
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+    specified_rules,
+)
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
+
+from gateway.errors import TooCostly
+from gateway.settings import Settings
+
+REMEMBERED_TEXT = 500_000
+"""Characters of documents to remember, all together; a parsed document takes some hundred times its text."""
+
+COST_OF_REPORT: Mapping[str, int] = {
+    "overview": 10,
+    "funnel": 10,
+    "quality": 15,
+    "timeseries": 20,
+    "campaigns": 20,
+    "heatmap": 50,
+    "objections": 50,
+}
+"""By what a report makes the database read; any other field costs 1."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A document that was parsed, and what is wrong with it."""
+
+    document: DocumentNode
+    errors: list[GraphQLError]
+
+
+@dataclass
+class Extent:
+    """How much a selection asks for."""
+
+    depth: int = 0
+    aliases: int = 0
+    cost: int = 0
+
+
+@dataclass
+class _Measuring:
+    """Measures each fragment once, so that fragments of fragments cannot make measuring itself costly."""
+
+    fragments: Mapping[str, FragmentDefinitionNode]
+    known: dict[str, Extent] = field(default_factory=dict)
+
+    def extent(self, selections: SelectionSetNode | None) -> Extent:
+        total = Extent()
+        for node in selections.selections if selections else ():
+            if isinstance(node, FieldNode):
+                inner = self.extent(node.selection_set)
+                # Introspection is deep by nature; graphql-core's own rule bounds it.
+                inner.depth = 0 if node.name.value.startswith("__") else inner.depth + 1
+                inner.aliases += node.alias is not None
+                inner.cost += COST_OF_REPORT.get(node.name.value, 1)
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name not in self.known:
+                    self.known[name] = self.extent(self.fragments[name].selection_set)
+                inner = self.known[name]
+            else:
+                inner = self.extent(node.selection_set)  # type: ignore[attr-defined]
+            total = Extent(max(total.depth, inner.depth), total.aliases + inner.aliases, total.cost + inner.cost)
+        return total
+
+
+def measure(document: DocumentNode) -> Extent:
+    """The extent of a valid document: of its largest operation in each respect."""
+    measuring = _Measuring(
+        {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    )
+    extents = [
+        measuring.extent(node.selection_set)
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+    ]
+    return Extent(
+        max(extent.depth for extent in extents),
+        max(extent.aliases for extent in extents),
+        max(extent.cost for extent in extents),
+    )
+
+
+class Documents(SchemaExtension):
+    """Gives an operation its document from memory, or checks it: first by the specification, then by our limits."""
+
+    def __init__(self, settings: Settings, memory: LRUCache[str, Checked]) -> None:
+        self._settings = settings
+        self._memory = memory
+        self._checked: Checked | None = None
+
+    @classmethod
+    def within(cls, settings: Settings) -> partial["Documents"]:
+        """A factory for the schema: an extension of its own for each operation, one memory for all."""
+        return partial(cls, settings, LRUCache(REMEMBERED_TEXT, getsizeof=_size))
+
+    def on_parse(self) -> Iterator[None]:
+        """Before parsing: a document that is known needs none."""
+        context = self.execution_context
+        text = context.query or ""
+        checked = self._memory.get(text)
+        if checked is None and text:
+            checked = self._check(text)
+            if len(text) <= REMEMBERED_TEXT:
+                self._memory[text] = checked
+        if checked is not None:
+            context.graphql_document = checked.document
+            self._checked = checked
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Before validation: what was found stands, and nothing is validated again."""
+        if self._checked is not None:
+            self.execution_context.pre_execution_errors = self._checked.errors
+        yield
+
+    def _check(self, text: str) -> Checked:
+        settings = self._settings
+        rules = specified_rules if settings.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        try:
+            document = parse(text, max_tokens=settings.graphql_max_tokens)
+            errors = validate_document(self.execution_context.schema._schema, document, tuple(rules))
+            return Checked(document, errors or self._beyond(measure(document)))
+        except RecursionError:
+            raise _too_costly(f"the document is nested deeper than {settings.graphql_max_depth} levels") from None
+        except GraphQLError as error:
+            if "tokens" in error.message:
+                raise _too_costly(f"the document has more than {settings.graphql_max_tokens:,} tokens") from None
+            raise
+
+    def _beyond(self, extent: Extent) -> list[GraphQLError]:
+        settings = self._settings
+        limits = (
+            (extent.depth, settings.graphql_max_depth, "levels deep"),
+            (extent.aliases, settings.graphql_max_aliases, "aliases"),
+            (extent.cost, settings.graphql_max_cost, "points of cost"),
+        )
+        return [
+            _too_costly(f"the document asks for {asked:,} {what}; at most {allowed:,} are answered")
+            for asked, allowed, what in limits
+            if asked > allowed
+        ]
+
+
+def _too_costly(words: str) -> GraphQLError:
+    return GraphQLError(words, original_error=TooCostly(words))
+
+
+def _size(checked: Checked) -> int:
+    location = checked.document.loc
+    return location.end if location else REMEMBERED_TEXT

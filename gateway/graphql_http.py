@@ -1,0 +1,167 @@
+"""The GraphQL endpoint: GraphQL over HTTP as its specification says, for both of its media types."""
+
+from typing import Any
+
+import orjson
+from graphql import OperationType
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+from strawberry.exceptions import MissingQueryError
+from strawberry.http.ides import get_graphql_ide_html
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType as StrawberryOperationType
+
+from gateway import timing
+from gateway.context import Context, Gate
+from gateway.errors import (
+    BadRequest,
+    TooLarge,
+    WrongMethod,
+    graphql_error,
+    headers_of,
+    status_of,
+    whole_request,
+)
+from gateway.schema import Schema
+from gateway.settings import Settings
+from resolvers.errors import TimedOut, Unavailable
+
+PATH = "/graphql"
+JSON = "application/json"
+RESPONSE_JSON = "application/graphql-response+json"
+ALLOWED = "GET, HEAD, POST, OPTIONS"
+
+
+class GraphQLEndpoint:
+    """Answers one request at a time; holds nothing of any of them."""
+
+    def __init__(self, schema: Schema, gate: Gate, settings: Settings) -> None:
+        self._schema = schema
+        self._gate = gate
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As an ASGI application, so that every method comes here and is answered in GraphQL's own words."""
+        response = await self.answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to a request, errors included."""
+        media_type = _media_type(request.headers.get("accept", ""))
+        request_id = request.state.request_id
+        try:
+            if request.method not in ("GET", "HEAD", "POST"):
+                raise WrongMethod(f"{request.method} is not answered here; use POST, or GET with ?query=", ALLOWED)
+            if self._wants_explorer(request):
+                return HTMLResponse(get_graphql_ide_html(graphql_ide="graphiql"))
+            context = await self._gate.admit(request)
+            with timing.stop("parse"):
+                asked = await self._asked(request)
+            result = await self._execute(asked, context)
+        except Exception as error:  # noqa: BLE001  every error of a whole request is worded in one place
+            return Response(
+                orjson.dumps(whole_request(error, request_id)),
+                status_code=status_of(error),
+                headers=headers_of(error),
+                media_type=media_type,
+            )
+        with timing.stop("shape"):
+            return self._shaped(result, media_type, request_id)
+
+    def _wants_explorer(self, request: Request) -> bool:
+        return (
+            self._settings.graphiql
+            and request.method in ("GET", "HEAD")
+            and "query" not in request.query_params
+            and "text/html" in request.headers.get("accept", "")
+        )
+
+    async def _asked(self, request: Request) -> dict[str, Any]:
+        """The four parameters of a GraphQL request, checked for their kinds."""
+        if request.method == "POST":
+            if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+                raise HTTPException(415, f"the body's Content-Type must be {JSON}")
+            asked = _json(await self._body(request), "the body")
+            if not isinstance(asked, dict):
+                raise BadRequest("the body must be one JSON object; batches are not answered")
+        else:
+            asked = dict(request.query_params)
+            for name in ("variables", "extensions"):
+                if asked.get(name):
+                    asked[name] = _json(asked[name], name)
+        if not isinstance(asked.get("query"), str) or not asked["query"].strip():
+            raise BadRequest("`query` is missing: it must be a GraphQL document as a string")
+        for name, kind, words in (
+            ("variables", dict, "an object"),
+            ("extensions", dict, "an object"),
+            ("operationName", str, "a string"),
+        ):
+            if asked.get(name) is not None and not isinstance(asked[name], kind):
+                raise BadRequest(f"`{name}` must be {words}")
+        return asked
+
+    async def _body(self, request: Request) -> bytes:
+        most = self._settings.graphql_max_body_bytes
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise TooLarge(f"the body is larger than {most:,} bytes")
+        return bytes(body)
+
+    async def _execute(self, asked: dict[str, Any], context: Context) -> ExecutionResult:
+        try:
+            return await self._schema.execute(
+                asked["query"],
+                variable_values=asked.get("variables"),
+                operation_name=asked.get("operationName") or None,
+                context_value=context,
+                allowed_operation_types=(StrawberryOperationType.QUERY,),
+            )
+        except MissingQueryError:
+            raise BadRequest("`query` is missing: it must be a GraphQL document as a string") from None
+        except CannotGetOperationTypeError:
+            raise BadRequest("the document has no such operation; name one of several with `operationName`") from None
+        except InvalidOperationTypeError:
+            raise BadRequest(f"only a {OperationType.QUERY.value} can be answered here") from None
+
+    def _shaped(self, result: ExecutionResult, media_type: str, request_id: str) -> Response:
+        body: dict[str, Any] = {}
+        if result.errors:
+            body["errors"] = [graphql_error(error, request_id) for error in result.errors]
+        if isinstance(result, PreExecutionError):
+            status = 400 if media_type == RESPONSE_JSON else 200
+            return Response(orjson.dumps(body), status_code=status, media_type=media_type)
+        body["data"] = result.data
+        status, headers = 200, {}
+        if result.errors and not any((result.data or {}).values()):
+            # Nothing was answered. If that is because the database is away, say so where proxies can see it.
+            for error in result.errors:
+                if isinstance(error.original_error, Unavailable | TimedOut):
+                    status, headers = status_of(error.original_error), headers_of(error.original_error)
+        return Response(orjson.dumps(body), status_code=status, headers=headers, media_type=media_type)
+
+
+def _json(text: bytes | str, what: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"{what} is not JSON: {error}") from None
+
+
+def _media_type(accept: str) -> str:
+    """The media type that the client likes best; plain JSON for one that does not say."""
+    liked = {JSON: 0.0, RESPONSE_JSON: 0.0}
+    for entry in accept.split(","):
+        name, *parameters = (part.strip().lower() for part in entry.split(";"))
+        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        if name in liked:
+            try:
+                liked[name] = float(quality)
+            except ValueError:
+                liked[name] = 0.0
+    return RESPONSE_JSON if liked[RESPONSE_JSON] > 0 and liked[RESPONSE_JSON] >= liked[JSON] else JSON

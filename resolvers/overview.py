@@ -1,0 +1,98 @@
+"""The overview: what the calls of a range came to, in one set of figures."""
+
+import strawberry
+
+from resolvers.filters import DateRange, Filters
+from resolvers.loaders import Grain
+from resolvers.measures import Measured, measured, metric
+from resolvers.reader import Reader
+from resolvers.scalars import BigInt
+from resolvers.selection import Wanted
+
+
+@strawberry.type(description="The days that the overview covers, and the period that was asked for.")
+class OverviewPeriod(DateRange):
+    """Of the seven answers only this one repeats the period's name."""
+
+    label: str = strawberry.field(description="The period asked for, as the legacy endpoints spell it: `7d`.")
+
+
+@measured("Volumes, rates and outcomes.")
+class OverviewSummary(Measured):
+    """The figures of the dashboard's cards."""
+
+    total_calls: int
+    completed_calls: int
+    failed_calls: int
+    connected_calls: int
+    contact_rate: float | None
+    conversations_had: int
+    meetings_booked: int
+    qualified_leads: int
+    avg_duration_seconds: int | None
+    total_duration_seconds: BigInt
+    positive_sentiment_pct: float | None
+    neutral_sentiment_pct: float | None
+    negative_sentiment_pct: float | None
+    overall_conversion_rate: float | None
+
+
+@measured("How the calls ended.")
+class DispositionBreakdown(Measured):
+    """One count a disposition."""
+
+    voicemail: int = metric("voicemail_calls")
+    callback_requested: int = metric("callback_requested_calls")
+    not_interested: int = metric("not_interested_calls")
+    wrong_number: int = metric("wrong_number_calls")
+    dnc_requested: int = metric("dnc_requested_calls")
+    gatekeeper_blocked: int = metric("gatekeeper_blocked_calls")
+    no_answer: int = metric("no_answer_calls")
+    conversation: int = metric("conversation_calls")
+    appointment_booked: int = metric("meetings_booked")
+
+
+@measured("How the calls were led.")
+class OverviewQuality(Measured):
+    """The quality figures of the overview."""
+
+    avg_talk_ratio: float | None
+    avg_listen_ratio: float | None
+    avg_script_adherence: float | None
+    total_interruptions: int
+    avg_interruptions_per_call: float | None
+    total_objections_encountered: int = metric("objections_encountered")
+    total_objections_handled: int
+    objection_handling_rate: float | None
+    total_buying_signals: int
+
+
+@measured("What the agent used during calls.")
+class ToolUsage(Measured):
+    """Messages sent."""
+
+    emails_sent: int
+    sms_sent: int
+
+
+@strawberry.type(description="What the calls of a range came to.")
+class Overview:
+    """The answer."""
+
+    period: OverviewPeriod = strawberry.field(description="The days covered.")
+    summary: OverviewSummary = strawberry.field(description="Volumes, rates and outcomes.")
+    disposition_breakdown: DispositionBreakdown = strawberry.field(description="How the calls ended.")
+    quality: OverviewQuality = strawberry.field(description="How the calls were led.")
+    tool_usage: ToolUsage = strawberry.field(description="What the agent used during calls.")
+
+
+async def overview(reader: Reader, filters: Filters, wanted: Wanted) -> Overview:
+    """The figures of the range, all from one row."""
+    (sums,) = await reader.daily(filters, Grain.RANGE, frozenset().union(*wanted.values()))
+    return Overview(
+        period=OverviewPeriod(start_date=filters.first_day, end_date=filters.last_day, label=str(filters.period.value)),
+        summary=OverviewSummary.of(sums),
+        disposition_breakdown=DispositionBreakdown.of(sums),
+        quality=OverviewQuality.of(sums),
+        tool_usage=ToolUsage.of(sums),
+    )

@@ -1,0 +1,72 @@
+"""The quality report: how calls were led, for the range and day by day."""
+
+import datetime
+
+import strawberry
+
+from resolvers.filters import DateRange, Filters
+from resolvers.loaders import Grain
+from resolvers.measures import Measured, measured, metric, plain
+from resolvers.reader import Reader
+from resolvers.selection import Wanted
+
+
+@measured("Calls by the sentiment that their analysis found.")
+class SentimentDistribution(Measured):
+    """Percentages are of the calls that have a sentiment."""
+
+    positive: int = metric("positive_sentiment_calls")
+    neutral: int = metric("neutral_sentiment_calls")
+    negative: int = metric("negative_sentiment_calls")
+    positive_pct: float | None = metric("positive_sentiment_pct")
+    neutral_pct: float | None = metric("neutral_sentiment_pct")
+    negative_pct: float | None = metric("negative_sentiment_pct")
+
+
+@measured("How the calls of the range were led.")
+class QualitySummary(Measured):
+    """The figures for the whole range."""
+
+    avg_duration_seconds: int | None
+    avg_talk_ratio: float | None
+    avg_listen_ratio: float | None
+    avg_script_adherence: float | None
+    total_interruptions: int
+    avg_interruptions_per_call: float | None
+    objection_handling_rate: float | None
+    total_buying_signals: int
+    sentiment_distribution: SentimentDistribution = plain("Calls by sentiment.")
+
+
+@measured("How the calls of one day were led.")
+class QualityDay(Measured):
+    """A point of the trend."""
+
+    date: datetime.date = plain("The UTC day.")
+    avg_duration_seconds: int | None
+    avg_talk_ratio: float | None
+    avg_script_adherence: float | None
+    sentiment_positive_pct: float | None = metric("positive_sentiment_pct")
+    interruptions: int = metric("total_interruptions")
+    completed_calls: int
+
+
+@strawberry.type(description="How calls were led.")
+class Quality:
+    """The answer."""
+
+    period: DateRange = strawberry.field(description="The days covered.")
+    quality: QualitySummary = strawberry.field(description="The whole range.")
+    trend: list[QualityDay] = strawberry.field(description="The days that have calls, oldest first.")
+
+
+async def quality(reader: Reader, filters: Filters, wanted: Wanted) -> Quality:
+    """The range's row and the days' rows, each read only if it is wanted."""
+    whole = reader.daily(filters, Grain.RANGE, wanted["quality"]) if "quality" in wanted else None
+    days = reader.daily(filters, Grain.DAY, wanted["trend"]) if "trend" in wanted else None
+    sums = (await whole)[0] if whole else {}
+    return Quality(
+        period=DateRange.of(filters),
+        quality=QualitySummary.of(sums, sentiment_distribution=SentimentDistribution.of(sums)),
+        trend=[QualityDay.of(row, date=row["stat_date"]) for row in (await days if days else ())],
+    )

@@ -1,0 +1,63 @@
+"""The reports' SQL: `.sql` files with holes, and how a hole is filled."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from resolvers.metrics import sums_of
+
+Row = Mapping[str, Any]
+
+_HOLE = re.compile(r"(?<![:\w]):([a-z_]+)")
+_TEXTS = {path.stem: path.read_text("utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
+_NUMERIC = ("talk_ratio_sum", "listen_ratio_sum", "script_adherence_sum")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A `.sql` file beside the reports. The relation it reads is called `f` in it and narrowed by `:where`.
+
+    `days` says what a range of days means there: days of `f.stat_date`, moments of `f.started_at`, or nothing.
+    """
+
+    name: str
+    days: Literal["stat_date", "started_at", "none"]
+
+    @property
+    def text(self) -> str:
+        """The file as it stands."""
+        return _TEXTS[self.name]
+
+
+def fill(text: str, sql: Mapping[str, str], values: Mapping[str, object]) -> tuple[str, list[object]]:
+    """Fills each `:name` with SQL of ours or, for any other name, with a bound `$n`.
+
+    Returns:
+        the SQL, and the arguments it binds: only those it names, each once.
+    """
+    arguments: list[object] = []
+    places: dict[str, str] = {}
+
+    def place(hole: re.Match[str]) -> str:
+        name = hole[1]
+        if name in sql:
+            return _HOLE.sub(place, sql[name])
+        if name not in places:
+            arguments.append(values[name])
+            places[name] = f"${len(arguments)}"
+        return places[name]
+
+    return _HOLE.sub(place, text), arguments
+
+
+def summed(metrics: Iterable[str], relation: str) -> str:
+    """The select list that adds up what these metrics follow from, over `call_counts` or the rollup's columns."""
+    sums = sorted(sums_of(metrics))
+    return (
+        ", ".join(
+            f"coalesce(sum({relation}.{name}), 0){'' if name in _NUMERIC else '::bigint'} as {name}" for name in sums
+        )
+        or "null as nothing"
+    )
