@@ -119,3 +119,6 @@ $$;
 
 create trigger agencies_touch before update on agencies
 for each row execute function touch_updated_at();
+
+-- migrate:down
+-- Forward only.

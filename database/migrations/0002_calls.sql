@@ -76,3 +76,6 @@ create index campaign_contacts_call on campaign_contacts (call_id) where call_id
 
 -- Freshly inserted calls soon become visible to index-only scans.
 alter table calls set (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.05);
+
+-- migrate:down
+-- Forward only.

@@ -145,3 +145,6 @@ create table call_stats_daily (
 ) with (fillfactor = 80);
 create index call_stats_daily_by_campaign on call_stats_daily (agency_id, campaign_id, stat_date);
 create index call_stats_daily_by_client on call_stats_daily (agency_id, client_id, stat_date);
+
+-- migrate:down
+-- Forward only.

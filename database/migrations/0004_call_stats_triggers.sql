@@ -225,3 +225,6 @@ end
 $$;
 create trigger calls_count_truncated after truncate on calls
 for each statement execute function forget_call_stats();
+
+-- migrate:down
+-- Forward only.

@@ -91,3 +91,6 @@ begin
     return repaired;
 end
 $$;
+
+-- migrate:down
+-- Forward only.

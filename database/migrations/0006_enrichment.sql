@@ -36,3 +36,6 @@ create table cron_job_logs (
     error text
 );
 create index cron_job_logs_newest on cron_job_logs (job, started_at desc);
+
+-- migrate:down
+-- Forward only.

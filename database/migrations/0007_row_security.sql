@@ -13,3 +13,6 @@ alter table call_stats_daily enable row level security;
 alter table call_stats_changes enable row level security;
 alter table enrichment_queue enable row level security;
 alter table cron_job_logs enable row level security;
+
+-- migrate:down
+-- Forward only.
