@@ -34,10 +34,15 @@ class Given:
         return await self._insert("agencies", name=name, slug=f"agency-{next(_numbers)}")
 
     async def user(
-        self, agency: UUID | None, role: str = "agency_owner", client: UUID | None = None, *, id: UUID | None = None
+        self,
+        agency: UUID | None,
+        role: str = "agency_owner",
+        client: UUID | None = None,
+        *,
+        user_id: UUID | None = None,
     ) -> UUID:
         """A user, ready to have a token minted."""
-        return await self._insert("users", id=id or uuid4(), agency_id=agency, role=role, client_id=client)
+        return await self._insert("users", id=user_id or uuid4(), agency_id=agency, role=role, client_id=client)
 
     async def client(self, agency: UUID, name: str = "Client") -> UUID:
         """A client of an agency."""
