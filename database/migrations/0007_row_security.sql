@@ -14,5 +14,17 @@ alter table call_stats_changes enable row level security;
 alter table enrichment_queue enable row level security;
 alter table cron_job_logs enable row level security;
 
+-- The repair writes with its owner's rights, so nobody else may call it; Supabase grants its API's roles every function.
+revoke execute on function repair_call_stats(uuid, date, date) from public;
+do $$
+declare
+    role_name text;
+begin
+    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+        execute format('revoke execute on function repair_call_stats(uuid, date, date) from %I', role_name);
+    end loop;
+end
+$$;
+
 -- migrate:down
 -- Forward only.

@@ -1,0 +1,278 @@
+"""Finds what keeps the gateway from working and says in plain words what to do about it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from rich.table import Table
+from rich.text import Text
+
+from database.migrate import unapplied
+from database.reach import CANNOT_CONNECT, lost_settings, way_to_server, why_unreachable
+from gateway.doctor_issuer import examine_issuer
+from gateway.settings import Settings
+from resolvers.metrics import TIMESERIES_METRICS, sums_of
+
+CHECK_SECONDS = 5.0
+MOST_SKEW_SECONDS = 30.0
+OLDEST_POSTGRESQL = 15
+
+# What the contract names (section 5), and what the reports read.
+EXPECTED: Mapping[str, str] = {
+    "agencies": "id name slug created_at updated_at",
+    "users": "id agency_id role client_id email",
+    "clients": "id agency_id name",
+    "campaigns": "id agency_id client_id name type",
+    "call_batches": "id agency_id campaign_id status scheduled_for created_at started_at completed_at",
+    "campaign_contacts": "id batch_id campaign_id phone_number status call_id attempts max_attempts",
+    "v_call_batch_summary": "id agency_id campaign_id status total_calls completed_count failed_count pending_count "
+    "in_progress_count progress_pct created_at completed_at",
+    "calls": "id agency_id client_id campaign_id batch_id ultravox_call_id direction source status started_at "
+    "joined_at ended_at duration_seconds end_reason has_recording transcript_status transcript analysis_status "
+    "analyzed_at disposition sentiment talk_ratio listen_ratio script_adherence interruptions objections "
+    "buying_signals is_qualified_lead issue_resolved escalated emails_sent sms_sent summary created_at updated_at",
+    "call_stats_daily": " ".join(
+        ["stat_date agency_id campaign_id client_id updated_at", *TIMESERIES_METRICS, *sums_of(TIMESERIES_METRICS)]
+    ),
+    "enrichment_queue": "id call_id job_type status",
+    "cron_job_logs": "job started_at finished_at status rows error",
+}
+FUNCTIONS = ("call_counts", "call_day", "call_stats_drift", "repair_call_stats")
+TRIGGERS = (
+    "calls_count_inserted",
+    "calls_count_deleted",
+    "calls_count_updated_from",
+    "calls_count_updated_to",
+    "calls_count_truncated",
+    "apply_at_commit",
+)
+
+_SQL = Path(__file__).parent / "sql"
+_RELATIONS = (_SQL / "doctor_relations.sql").read_text("utf-8")
+_COUNTING = (_SQL / "doctor_counting.sql").read_text("utf-8")
+_USERS = (_SQL / "doctor_users.sql").read_text("utf-8")
+_TODAY = "(now() at time zone 'UTC')::date"
+_DRIFT = f"select count(*) from call_stats_drift(null, {_TODAY} - 6, {_TODAY})"  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of a check. `ok` is None for a warning, and where the check could not be made."""
+
+    ok: bool | None
+    check: str
+    words: str
+
+
+@dataclass(frozen=True)
+class _Patient:
+    settings: Settings
+    dsn: str
+    connection: asyncpg.Connection
+
+    async def relations(self) -> Mapping[str, Mapping[str, Any]]:
+        """Which of the expected tables and views there are, and what this role may see of them."""
+        return {row["name"]: dict(row) for row in await self.connection.fetch(_RELATIONS, list(EXPECTED))}
+
+    async def cannot_see(self, *tables: str) -> str | None:
+        """Why a count over these tables would mean nothing, if so."""
+        relations = await self.relations()
+        for table in tables:
+            relation = relations.get(table)
+            if relation is None:
+                return f"Could not be checked: `{table}` is missing."
+            if not relation["may_read"] or (relation["is_filtered"] and not relation["has_policy"]):
+                return f"Could not be checked: this role does not see the rows of `{table}`."
+        return None
+
+
+def report(findings: Iterable[Finding]) -> Table:
+    """The findings as a table for a terminal."""
+    marks = {True: Text("ok", "green"), False: Text("wrong", "bold red"), None: Text("?", "yellow")}
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        table.add_row(marks[finding.ok], Text(finding.check), Text(finding.words))
+    return table
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Every check that can be made, each within seconds; one that fails stops no other."""
+    database, issuer = await asyncio.gather(_database(settings), _bounded("issuer", _issuer(settings)))
+    return [*database, *issuer]
+
+
+async def _bounded(check: str, examination: Awaitable[Finding | Sequence[Finding]]) -> list[Finding]:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            found = await examination
+    except TimeoutError:
+        return [Finding(None, check, f"Could not be checked within {CHECK_SECONDS:g} s.")]
+    except Exception as error:  # noqa: BLE001 - a check that fails must not stop the others
+        return [Finding(None, check, f"Could not be checked: {str(error) or type(error).__name__}.")]
+    return [found] if isinstance(found, Finding) else list(found)
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    dsn = settings.database_url.get_secret_value()
+    try:
+        connection = await asyncpg.connect(dsn, timeout=CHECK_SECONDS, statement_cache_size=0)
+    except CANNOT_CONNECT as error:
+        return [Finding(False, "database", why_unreachable(dsn, error))]
+    patient = _Patient(settings, dsn, connection)
+    findings = []
+    try:
+        for name, check in _CHECKS.items():
+            findings += await _bounded(name, check(patient))
+    finally:
+        try:
+            await connection.close(timeout=CHECK_SECONDS)
+        except (TimeoutError, *CANNOT_CONNECT):
+            connection.terminate()
+    return findings
+
+
+async def _reached(patient: _Patient) -> Finding:
+    asks = "select current_user, current_database(), has_schema_privilege('public', 'usage')"
+    [(role, database, usable)] = await patient.connection.fetch(asks)
+    if not usable:
+        return Finding(False, "database", f"{role} may not use the schema public: grant usage on schema public to it.")
+    version = patient.connection.get_server_version()
+    words = f"PostgreSQL {version.major}.{version.micro}, database {database}, as {role}."
+    if version.major < OLDEST_POSTGRESQL:
+        return Finding(False, "database", f"{words} Version {OLDEST_POSTGRESQL} or newer is needed.")
+    return Finding(True, "database", words)
+
+
+async def _pooler(patient: _Patient) -> Finding:
+    way = await way_to_server(patient.connection, patient.dsn, CHECK_SECONDS)
+    lost = None if way == "transaction" else await lost_settings(patient.dsn, CHECK_SECONDS)
+    supabase = way == "session" and "6543" in patient.dsn.rpartition("@")[2]
+    if patient.settings.database_pooler == "transaction":
+        if way == "transaction" or lost or supabase:
+            return Finding(True, "pooler", "One that needs DATABASE_POOLER=transaction, as is set.")
+        return Finding(None, "pooler", "None that needs DATABASE_POOLER=transaction: `none` is faster.")
+    if way == "transaction":
+        words = "DATABASE_URL leads to a transaction pooler: set DATABASE_POOLER=transaction, or name the direct port."
+        return Finding(False, "pooler", words)
+    if lost:
+        words = f"Something between us and PostgreSQL {lost}: set DATABASE_POOLER=transaction, or go there directly."
+        return Finding(False, "pooler", words)
+    if supabase:
+        words = (
+            "A pooler on Supabase's port for transactions (6543): set DATABASE_POOLER=transaction if it is that one."
+        )
+        return Finding(None, "pooler", words)
+    return Finding(True, "pooler", "None." if way == "direct" else "One that keeps sessions apart, which does no harm.")
+
+
+async def _issuer(settings: Settings) -> Finding:
+    ok, words = await examine_issuer(settings, 0.8 * CHECK_SECONDS)
+    return Finding(ok, "issuer", words)
+
+
+async def _tables(patient: _Patient) -> Finding:
+    relations = await patient.relations()
+    missing = [name for name in EXPECTED if name not in relations]
+    for name, relation in relations.items():
+        missing += [f"{name}.{column}" for column in sorted({*EXPECTED[name].split()}.difference(relation["columns"]))]
+    if missing:
+        return Finding(False, "tables", f"Missing: {', '.join(missing)}. Run `gateway migrate`.")
+    return Finding(True, "tables", f"All {len(EXPECTED)} are there, with their columns.")
+
+
+async def _counting(patient: _Patient) -> Finding:
+    if "calls" not in await patient.relations():
+        return Finding(None, "counting", "Could not be checked: `calls` is missing.")
+    there = {row["name"] for row in await patient.connection.fetch(_COUNTING)}
+    missing = [name for name in FUNCTIONS if name not in there]
+    silent = [name for name in TRIGGERS if name not in there]
+    words = []
+    if missing:
+        words.append(f"Missing functions: {', '.join(missing)}. Run `gateway migrate`.")
+    if silent:
+        words.append(
+            f"Triggers missing or switched off: {', '.join(silent)}. Without them call_stats_daily does not follow the "
+            "calls. Enable them (alter table … enable trigger …) and run `gateway rebuild`."
+        )
+    return Finding(not words, "counting", " ".join(words) or "Functions and triggers are in place.")
+
+
+async def _migrations(patient: _Patient) -> Finding:
+    if missing := await unapplied(patient.connection):
+        return Finding(False, "migrations", f"Not applied: {', '.join(missing)}. Run `gateway migrate`.")
+    return Finding(True, "migrations", "All applied.")
+
+
+async def _privileges(patient: _Patient) -> Finding:
+    closed = [name for name, relation in (await patient.relations()).items() if not relation["may_read"]]
+    if closed:
+        role = await patient.connection.fetchval("select quote_ident(current_user)")
+        return Finding(False, "privileges", f"Not readable: run `grant select on {', '.join(closed)} to {role}`.")
+    return Finding(True, "privileges", "Every table that is there may be read.")
+
+
+async def _row_security(patient: _Patient) -> Finding:
+    relations = await patient.relations()
+    filtered = {name: relation["has_policy"] for name, relation in relations.items() if relation["is_filtered"]}
+    if hidden := [name for name, has_policy in filtered.items() if not has_policy]:
+        words = f"Hides every row of {', '.join(hidden)}: connect as the tables' owner or a role with BYPASSRLS."
+        return Finding(False, "row security", words)
+    if filtered:
+        words = f"Policies choose the rows of {', '.join(filtered)} for this role; the numbers may be too small."
+        return Finding(None, "row security", words)
+    return Finding(True, "row security", "Hides nothing from this role.")
+
+
+async def _users(patient: _Patient) -> list[Finding]:
+    if reason := await patient.cannot_see("users"):
+        return [Finding(None, "users", reason)]
+    [(users, without_agency, without_client)] = await patient.connection.fetch(_USERS)
+    if not users:
+        words = "None, so every request is refused with 403. Fill `users`; its id is the `sub` of a user's token."
+        return [Finding(False, "users", words)]
+    findings = [Finding(True, "users", f"{users} of them.")]
+    if without_agency:
+        findings.append(Finding(None, "users", f"{without_agency} without an agency_id: refused with 403."))
+    if without_client:
+        words = f"{without_client} with a client_ role and without a client_id: refused with 403."
+        findings.append(Finding(None, "users", words))
+    return findings
+
+
+async def _rollup(patient: _Patient) -> Finding:
+    if reason := await patient.cannot_see("calls", "call_stats_daily"):
+        return Finding(None, "rollup", reason)
+    if drift := await patient.connection.fetchval(_DRIFT):
+        words = f"{drift} rows of call_stats_daily of the last 7 days are not what the calls add up to."
+        return Finding(False, "rollup", f"{words} Run `gateway rebuild`.")
+    return Finding(True, "rollup", "The last 7 days are what the calls add up to.")
+
+
+async def _clock(patient: _Patient) -> Finding:
+    before = time.time()
+    theirs = await patient.connection.fetchval("select extract(epoch from clock_timestamp())::float8")
+    skew = (before + time.time()) / 2 - theirs
+    if abs(skew) <= MOST_SKEW_SECONDS:
+        return Finding(True, "clock", "Agrees with the database's.")
+    words = (
+        f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the database's: good tokens may seem expired, and"
+    )
+    return Finding(False, "clock", f"{words} expired ones good. Set this machine's, or the database's, by NTP.")
+
+
+_CHECKS: Mapping[str, Callable[[_Patient], Awaitable[Finding | Sequence[Finding]]]] = {
+    "database": _reached,
+    "pooler": _pooler,
+    "tables": _tables,
+    "counting": _counting,
+    "migrations": _migrations,
+    "privileges": _privileges,
+    "row security": _row_security,
+    "users": _users,
+    "rollup": _rollup,
+    "clock": _clock,
+}
