@@ -22,10 +22,11 @@ from gateway.documents import Documents
 from gateway.door import Door
 from gateway.errors import headers_of, old_json, status_of
 from gateway.graphql_http import GraphQLEndpoint
+from gateway.health import health
 from gateway.keys import KeySet
 from gateway.schema import build_schema
 from gateway.settings import Settings
-from resolvers.errors import AnalyticsError, Unavailable
+from resolvers.errors import AnalyticsError
 from rest_compat.routes import routes
 
 
@@ -63,23 +64,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
     app.include_router(routes(gate.admit))
     app.router.routes.append(Route(graphql_http.PATH, endpoint, include_in_schema=False))
 
-    async def livez(_: Request) -> Response:
-        return Response(b'{"status":"alive"}', media_type="application/json")
-
-    async def readyz(_: Request) -> Response:
-        try:
-            await pool.fetch("select 1")
-        except Unavailable as error:
-            return Response(
-                orjson.dumps({"status": "not ready", "error": str(error)}),
-                status_code=status_of(error),
-                headers=headers_of(error),
-                media_type="application/json",
-            )
-        return Response(b'{"status":"ready"}', media_type="application/json")
-
-    app.add_route("/livez", livez, methods=["GET"], include_in_schema=False)
-    app.add_route("/readyz", readyz, methods=["GET"], include_in_schema=False)
+    app.router.routes.extend(health(pool))
     return Door(app, settings)
 
 

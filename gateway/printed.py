@@ -69,9 +69,8 @@ def _origin(metric: Metric) -> str:
 def _settings() -> str:
     lines = ["| variable | default | |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        lines.append(
-            f"| `{name.upper()}` | {_default(name) and f'`{_default(name)}`'} | {str(field.description).replace('|', chr(92) + '|')} |"
-        )
+        words = str(field.description).replace("|", "\\|")
+        lines.append(f"| `{name.upper()}` | {_default(name) and f'`{_default(name)}`'} | {words} |")
     return "\n".join(lines)
 
 
