@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from database.embedded import EmbeddedError
+from database.binaries import EmbeddedError
 from database.migrate import MigrationError, migrate
 from database.rebuild import RebuildError, rebuild
 from gateway import demo as demonstration

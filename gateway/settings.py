@@ -1,6 +1,7 @@
 """One frozen, typed settings object, read from the environment; nothing else in the program reads it."""
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
@@ -102,6 +103,9 @@ class Settings(BaseSettings):
     )
     graphql_max_cost: int = Field(
         default=1_000, ge=100, description="Cost of an operation: a point a field, more for a report (docs/graphql.md)."
+    )
+    postgres_bin_dir: Path | None = Field(
+        default=None, description="The demo's PostgreSQL binaries, where they are not the package's or the system's."
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")

@@ -1,0 +1,156 @@
+"""The demo as a newcomer meets it: a process that sets everything up, says how to use it, and leaves nothing behind."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from rest_compat.routes import ROWS
+
+ROOT = Path(__file__).parent.parent.parent
+ALL_SEVEN = """{
+  overview { summary { totalCalls } } timeseries { columns { date } } funnel { funnel { totalCalls } }
+  campaigns { pagination { total } } quality { trend { date } } heatmap { bestTimes { label } }
+  objections { objections { objection } }
+}"""
+
+
+class Demo:
+    """One `gateway demo` process."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.folder = folder
+        command = f"from gateway.cli import app; app(['demo', '--port', '{self.port}', '--data-dir', '{folder}/data'])"
+        self.errors = (folder / "errors").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", command],
+            cwd=ROOT,
+            env={**os.environ, "COLUMNS": "80"},
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+
+    def said(self) -> str:
+        """What it prints until it serves."""
+        lines = []
+        assert self.process.stdout
+        for line in self.process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                return "".join(lines)
+        self.errors.seek(0)
+        pytest.fail(f"the demo did not start: {self.errors.read()}")
+
+    def postgres(self) -> list[psutil.Process]:
+        """The PostgreSQL processes on its folder."""
+        return [
+            process
+            for process in psutil.process_iter(["name", "cmdline"])
+            if process.info["name"] == "postgres" and str(self.folder) in " ".join(process.info["cmdline"] or ())
+        ]
+
+    def end(self, number: signal.Signals) -> int:
+        """Ends the process and waits for it."""
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        if self.process.stdout:
+            self.process.stdout.close()
+        self.errors.close()
+        return code
+
+    def gone_within(self, seconds: float) -> bool:
+        """Whether no PostgreSQL is left."""
+        deadline = time.monotonic() + seconds
+        while self.postgres():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Where all starts of this module keep their data; open to the user that PostgreSQL runs as."""
+    with tempfile.TemporaryDirectory(prefix="gateway-demo-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def _token(said: str) -> str:
+    found = re.search(r"^(eyJ\S+)$", said, re.MULTILINE)
+    assert found, said
+    return found[1]
+
+
+def test_the_first_start_answers_all_seven_over_both_doors_and_its_curl_lines_work(folder: Path) -> None:
+    demo = Demo(folder)
+    said = demo.said()
+    with httpx2.Client(
+        base_url=f"http://127.0.0.1:{demo.port}", headers={"Authorization": f"Bearer {_token(said)}"}
+    ) as http:
+        for row in ROWS:
+            answer = http.get(f"/functions/v1/dashboard-{row.name}", params={"period": "30d"})
+            assert answer.status_code == 200, answer.text
+        answer = http.post("/graphql", json={"query": ALL_SEVEN}).json()
+        assert "errors" not in answer
+        assert all(answer["data"].values())
+        assert "graphiql" in http.get("/graphql", headers={"Accept": "text/html"}).text.lower()
+    curls = [shlex.split(line) for line in said.splitlines() if line.startswith("curl ")]
+    assert len(curls) == 2
+    for curl in curls:
+        shown = subprocess.run(curl, capture_output=True, text=True, timeout=30)
+        assert '"errors"' not in shown.stdout
+        assert "total" in shown.stdout.lower(), shown.stdout
+    assert demo.postgres()
+    assert demo.end(signal.SIGTERM) in (0, 143)
+    assert demo.gone_within(10)
+
+
+def test_the_second_start_keeps_the_data_and_the_token(folder: Path) -> None:
+    first = Demo(folder)
+    token = _token(first.said())
+    around = [datetime.now(UTC).date() + timedelta(days=days) for days in (-400, 400)]
+    url = "/functions/v1/dashboard-overview?period=custom&start_date={}&end_date={}".format(*around)
+    headers = {"Authorization": f"Bearer {token}"}
+    before = httpx2.get(f"http://127.0.0.1:{first.port}{url}", headers=headers).json()
+    assert first.end(signal.SIGINT) == 0
+    assert first.gone_within(10)
+    second = Demo(folder)
+    second.said()
+    after = httpx2.get(f"http://127.0.0.1:{second.port}{url}", headers=headers).json()
+    second.end(signal.SIGTERM)
+    assert before == after
+
+
+def test_a_killed_gateway_leaves_no_postgresql_behind(folder: Path) -> None:
+    demo = Demo(folder)
+    demo.said()
+    assert demo.postgres()
+    demo.end(signal.SIGKILL)
+    assert demo.gone_within(15)
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_started(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = f"from gateway.cli import app; app(['demo', '--port', '{taken.getsockname()[1]}'])"
+        refused = subprocess.run(
+            [sys.executable, "-c", command], cwd=folder, capture_output=True, text=True, timeout=30
+        )
+    assert refused.returncode == 2
+    assert "make demo PORT=" in refused.stderr
+    assert not (folder / ".demo").exists()
