@@ -25,13 +25,13 @@ FARTHEST = 2**31 - 1
 class BatchStatus(Enum):
     """As the database spells it."""
 
-    PENDING = "pending"
-    SCHEDULED = "scheduled"
-    PROCESSING = "processing"
-    PAUSED = "paused"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    PENDING = strawberry.enum_value("pending", description="Made, and not begun.")
+    SCHEDULED = strawberry.enum_value("scheduled", description="To begin at a set time.")
+    PROCESSING = strawberry.enum_value("processing", description="Its contacts are being called.")
+    PAUSED = strawberry.enum_value("paused", description="Stopped for now.")
+    COMPLETED = strawberry.enum_value("completed", description="Done with all its contacts.")
+    FAILED = strawberry.enum_value("failed", description="Ended by an error.")
+    CANCELLED = strawberry.enum_value("cancelled", description="Called off.")
 
 
 @strawberry.type(description="A batch of calls, counted live from its contacts.")

@@ -77,7 +77,7 @@ create table campaign_contacts (
 create index users_agency on users (agency_id, client_id);
 create index campaigns_agency_client on campaigns (agency_id, client_id);
 create index call_batches_newest on call_batches (agency_id, created_at desc, id);
-create index call_batches_campaign on call_batches (agency_id, campaign_id);
+create index call_batches_campaign on call_batches (agency_id, campaign_id, created_at desc, id);
 create index campaign_contacts_progress on campaign_contacts (batch_id, status);
 create index campaign_contacts_campaign on campaign_contacts (campaign_id);
 

@@ -67,7 +67,7 @@ create function call_counts(c calls) returns table (
         coalesce((c.disposition = 'no_answer')::integer, 0),
         coalesce((c.disposition = 'conversation')::integer, 0),
         coalesce(c.interruptions, 0),
-        jsonb_array_length(jsonb_path_query_array(c.objections, '$[*] ? (@.handled == true)')),
+        jsonb_array_length(jsonb_path_query_array(c.objections, 'strict $[*] ? (@.handled == true)')),
         jsonb_array_length(c.buying_signals),
         c.emails_sent,
         c.sms_sent,

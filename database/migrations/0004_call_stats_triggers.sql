@@ -189,9 +189,18 @@ begin
             updated_at = now()
         returning s.ctid as place, s.total_calls
     loop
-        -- A day without calls has no row.
+        -- A day without calls has no row. One that was damaged may hold other counts still: it waits for its repair.
         if touched.total_calls = 0 then
-            delete from call_stats_daily where ctid = touched.place;
+            delete from call_stats_daily
+            where ctid = touched.place and 0 = all (array[
+                total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
+                qualified_leads, total_duration_seconds, inbound_calls, outbound_calls, positive_sentiment_calls,
+                neutral_sentiment_calls, negative_sentiment_calls, objections_encountered, issues_resolved, escalations,
+                voicemail_calls, callback_requested_calls, not_interested_calls, wrong_number_calls,
+                dnc_requested_calls, gatekeeper_blocked_calls, no_answer_calls, conversation_calls, total_interruptions,
+                total_objections_handled, total_buying_signals, emails_sent, sms_sent, talk_ratio_sum, talk_ratio_calls,
+                listen_ratio_sum, listen_ratio_calls, script_adherence_sum, script_adherence_calls
+            ]);
         end if;
     end loop;
     return null;

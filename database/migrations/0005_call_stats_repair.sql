@@ -3,7 +3,8 @@
 
 -- One row for each (agency, day, campaign, client) where the rollup is not what the calls add up to, with what is
 -- missing (or, negative, too much). `calls` and the rollup change in the same transaction, so the one snapshot this
--- reads makes the difference exact, whoever is writing meanwhile. Null agency: all of them.
+-- reads makes the difference exact, whoever is writing meanwhile. What the transaction at hand has noted and not yet
+-- added is no drift: it is on its way. Null agency: all of them.
 create function call_stats_drift(agency uuid, from_day date, to_day date) returns table (
     agency_id uuid, stat_date date, campaign_id uuid, client_id uuid,
     total_calls numeric, completed_calls numeric, failed_calls numeric, connected_calls numeric, conversations_had
@@ -51,7 +52,22 @@ create function call_stats_drift(agency uuid, from_day date, to_day date) return
             s.script_adherence_calls
         from call_stats_daily as s
         where (agency is null or s.agency_id = agency) and s.stat_date between from_day and to_day
-    ) as both_sides
+        union all
+        select
+            -1, p.agency_id, p.stat_date, p.campaign_id, p.client_id,
+            p.total_calls, p.completed_calls, p.failed_calls, p.connected_calls, p.conversations_had,
+            p.meetings_booked, p.qualified_leads, p.total_duration_seconds, p.inbound_calls, p.outbound_calls,
+            p.positive_sentiment_calls, p.neutral_sentiment_calls, p.negative_sentiment_calls,
+            p.objections_encountered, p.issues_resolved, p.escalations, p.voicemail_calls,
+            p.callback_requested_calls, p.not_interested_calls, p.wrong_number_calls, p.dnc_requested_calls,
+            p.gatekeeper_blocked_calls, p.no_answer_calls, p.conversation_calls, p.total_interruptions,
+            p.total_objections_handled, p.total_buying_signals, p.emails_sent, p.sms_sent, p.talk_ratio_sum,
+            p.talk_ratio_calls, p.listen_ratio_sum, p.listen_ratio_calls, p.script_adherence_sum,
+            p.script_adherence_calls
+        from call_stats_changes as p
+        where p.transaction_id = pg_current_xact_id_if_assigned()
+            and (agency is null or p.agency_id = agency) and p.stat_date between from_day and to_day
+    ) as sides
     group by agency_id, stat_date, campaign_id, client_id
     having 0 <> any (array[
         sum(sign * total_calls), sum(sign * completed_calls), sum(sign * failed_calls), sum(sign * connected_calls),

@@ -1,22 +1,24 @@
 -- One row for the calls together (kind summary), then one for each of the commonest objections and buying signals.
 with summary as (
     select
-        count(*) filter (where f.analysis_status = 'completed') as calls_analyzed,
+        -- Of all calls. The measures are zero for calls without findings, and those with any have their own index.
+        (select count(*) from calls as f where f.analysis_status = 'completed' and :where) as calls_analyzed,
         :measures
     from calls as f
     cross join lateral call_counts(f) as n
-    where :where
+    where (f.objections <> '[]' or f.buying_signals <> '[]') and :where
 ),
 
 found as (
-    select 'objection' as kind, o.value ->> 'text' as text, o.value -> 'handled' = 'true' as handled
+    select t.kind, t.text, t.handled
     from calls as f
-    cross join lateral jsonb_array_elements(f.objections) as o
-    where (f.objections <> '[]' or f.buying_signals <> '[]') and :where
-    union all
-    select 'signal', s.value ->> 'text', false
-    from calls as f
-    cross join lateral jsonb_array_elements(f.buying_signals) as s
+    cross join lateral (
+        select 'objection' as kind, o.value ->> 'text' as text, o.value -> 'handled' = 'true' as handled
+        from jsonb_array_elements(f.objections) as o
+        union all
+        select 'signal', s.value ->> 'text', false
+        from jsonb_array_elements(f.buying_signals) as s
+    ) as t
     where (f.objections <> '[]' or f.buying_signals <> '[]') and :where
 ),
 
