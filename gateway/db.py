@@ -24,6 +24,8 @@ _LOST = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
+_CLEAN_UP_SECONDS = 2.0
+"""How long a connection may take to end what was cancelled on it, before it is thrown away."""
 
 
 class Pool:
@@ -36,15 +38,15 @@ class Pool:
         self._reading: set[asyncio.Task[Sequence[Row]]] = set()
         # Below the request's own limit, so that the reason is known when it is reached.
         self._patience = settings.request_timeout_seconds * 0.8
+        self._limit_ms = max(1, int(self._patience * 1000))  # 0 would mean none
         self._pooled = settings.database_pooler == "transaction"
 
     async def open(self) -> None:
         """Prepares the pool. Connects to nothing yet, so that a database that is away at start comes in later."""
-        limit_ms = str(int(self._settings.request_timeout_seconds * 1000))
         session = {
             "application_name": "voice-analytics-gateway",
             "default_transaction_read_only": "on",
-            "statement_timeout": limit_ms,
+            "statement_timeout": str(self._limit_ms),
             "timezone": "UTC",
             "jit": "off",
         }
@@ -53,10 +55,13 @@ class Pool:
             min_size=0,
             max_size=self._settings.database_pool_size,
             timeout=self._patience,
+            # For what has no limit of its own: cancelling, ending a transaction, closing.
+            command_timeout=_CLEAN_UP_SECONDS,
             max_inactive_connection_lifetime=60,
             # Behind a transaction pooler a session is not ours: nothing may be prepared in it or set for it.
             statement_cache_size=0 if self._pooled else 200,
             server_settings={} if self._pooled else session,
+            init=None if self._pooled else _refuse_shared_session,
             reset=_keep_session,
         )
 
@@ -79,9 +84,11 @@ class Pool:
         """
         started = perf_counter()
         try:
-            async for attempt in stamina.retry_context(on=_lost, attempts=2, wait_initial=0.05, wait_jitter=0.05):
-                with attempt:
-                    return await self._abandonable(self._fetch(sql, values))
+            # Here and not only around the request: a shared read is nobody's request's own, and nothing else ends it.
+            async with asyncio.timeout(self._patience):
+                async for attempt in stamina.retry_context(on=_lost, attempts=2, wait_initial=0.05, wait_jitter=0.05):
+                    with attempt:
+                        return await self._abandonable(self._fetch(sql, values))
         except (TimeoutError, asyncpg.QueryCanceledError):
             raise TimedOut("the database took too long to answer") from None
         except _LOST as error:
@@ -111,11 +118,22 @@ class Pool:
             raise Unavailable("the gateway is still starting")
         async with self._pool.acquire(timeout=self._patience) as connection:
             if not self._pooled:
-                return cast("Sequence[Row]", await connection.fetch(sql, *values))
-            async with connection.transaction(readonly=True):
-                limit_ms = int(self._settings.request_timeout_seconds * 1000)
-                await connection.execute(f"set local statement_timeout = {limit_ms}; set local timezone = 'UTC'")
-                return cast("Sequence[Row]", await connection.fetch(sql, *values))
+                return cast("Sequence[Row]", await connection.fetch(sql, *values, timeout=self._patience))
+            try:
+                await connection.execute(
+                    f"begin read only; set local statement_timeout = {self._limit_ms}; set local timezone = 'UTC'",
+                    timeout=self._patience,
+                )
+                return cast("Sequence[Row]", await connection.fetch(sql, *values, timeout=self._patience))
+            finally:
+                # Not asyncpg's transaction: cancelled, it would wait for its rollback without end.
+                await connection.execute("commit")
+
+
+async def _refuse_shared_session(connection: asyncpg.Connection) -> None:
+    """Behind a pooler that drops our settings, a statement prepared by another process may be run in place of ours."""
+    if connection.get_settings().default_transaction_read_only != "on":
+        raise asyncpg.InterfaceError("a pooler has dropped the session's settings: set DATABASE_POOLER=transaction")
 
 
 async def _keep_session(_: asyncpg.Connection) -> None:
@@ -123,8 +141,9 @@ async def _keep_session(_: asyncpg.Connection) -> None:
 
 
 def _lost(error: Exception) -> bool:
-    # TimeoutError is an OSError, but what took too long once is not worth another try.
-    return isinstance(error, _LOST) and not isinstance(error, TimeoutError)
+    # TimeoutError is an OSError and a cancelled statement an intervention, but what took too long once is not worth
+    # another try.
+    return isinstance(error, _LOST) and not isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
 
 
 def _unheard(_seconds: float) -> None:
