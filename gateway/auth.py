@@ -124,4 +124,6 @@ class Authenticator:
             leeway=LEEWAY_SECONDS,
             options={"require": ["exp", "aud", "sub"], "verify_iss": self._settings.supabase_jwt_issuer is not None},
         )
+        if not isinstance(claims["exp"], int | float):
+            raise jwt.DecodeError("exp is not a number")  # PyJWT reads a string of digits as one
         return claims

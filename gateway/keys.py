@@ -70,12 +70,13 @@ class KeySet:
 
     async def _fetch(self) -> None:
         try:
-            async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
+            # The client's own timeout is for each read: an issuer that sends a byte a second would keep us forever.
+            async with asyncio.timeout(TIMEOUT_SECONDS), httpx2.AsyncClient(follow_redirects=False) as client:
                 response = await client.get(self.url)
                 response.raise_for_status()
                 published = response.json()["keys"]
                 keys = [key for jwk in published if (key := _read(jwk))]
-        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001  whatever the issuer answers, nested without end or not at all
             # The last good keys go on counting: an issuer's outage must not become ours.
             log.warning("issuer's keys not fetched", url=self.url, reason=repr(error))
             return
