@@ -3,8 +3,14 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from fastapi.security import HTTPBearer
+
 from resolvers.metrics import METRICS, TIMESERIES_METRICS
 from rest_compat import shapes
+from rest_compat.params import OFFSET_MOST
+
+BEARER = HTTPBearer(scheme_name="bearer", bearerFormat="JWT", description="A Supabase access token.", auto_error=False)
+"""Describes the token; whether it counts is judged elsewhere."""
 
 METRICS_WORDS = "\n".join(f"- `{name}`: {METRICS[name].sentence}" for name in TIMESERIES_METRICS)
 
@@ -32,7 +38,7 @@ def limit(default: int, most: int, words: str) -> dict[str, Any]:
         "name": "limit",
         "in": "query",
         "description": f"{words}. More than {most} is lowered to {most}.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1, "default": default},
+        "schema": {"type": "integer", "minimum": 1, "default": default},
     }
 
 
@@ -40,7 +46,7 @@ OFFSET: dict[str, Any] = {
     "name": "offset",
     "in": "query",
     "description": "Batches to pass over.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "default": 0},
+    "schema": {"type": "integer", "minimum": 0, "maximum": OFFSET_MOST, "default": 0},
 }
 
 
@@ -61,7 +67,7 @@ def operation(periods: Sequence[str], default: str, extras: Sequence[dict[str, A
         {"name": name, "in": "query", "description": words, "schema": {"type": "string", "format": "uuid"}}
         for name, words in (("campaign_id", "Only this campaign's calls."), ("client_id", "Only this client's calls."))
     ]
-    return {"parameters": [*shared, *extras], "security": [{"bearer": []}]}
+    return {"parameters": [*shared, *extras]}
 
 
 def responses(shape: Any) -> dict[int | str, dict[str, Any]]:

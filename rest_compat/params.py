@@ -17,7 +17,9 @@ from resolvers.scalars import parse_day, parse_uuid
 
 E = TypeVar("E", bound=Enum)
 
-_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,4300}", re.ASCII)  # as many digits as Python converts
+OFFSET_MOST = 10**18 - 1
+"""An offset is shown again, and JSON's writers and readers take no more. A limit is lowered first."""
 PERIODS = tuple(str(period.value) for period in Period)
 
 
@@ -70,7 +72,7 @@ class Params:
 
     def offset(self) -> int:
         """`offset`."""
-        return self._integer("offset", 0, least=0)
+        return self._integer("offset", 0, least=0, most=OFFSET_MOST)
 
     def _text(self, name: str) -> str | None:
         values = self.query.getlist(name)
@@ -103,9 +105,10 @@ class Params:
                 f"{name} {text!r} is not an id; accepted: a UUID, like 123e4567-e89b-12d3-a456-426614174000"
             ) from None
 
-    def _integer(self, name: str, default: int, *, least: int) -> int:
+    def _integer(self, name: str, default: int, *, least: int, most: int | None = None) -> int:
         if (text := self._text(name)) is None:
             return default
-        if not _INTEGER.fullmatch(text) or int(text) < least:
-            raise BadFilter(f"{name} {text!r} is not accepted; give a whole number, {least} or more")
+        if not _INTEGER.fullmatch(text) or int(text) < least or (most is not None and int(text) > most):
+            range_ = f"{least} or more" if most is None else f"{least} to {most}"
+            raise BadFilter(f"{name} {text!r} is not accepted; give a whole number, {range_}")
         return int(text)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Protocol
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Security
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -137,18 +137,20 @@ ROWS = (
 
 def routes(admit: Callable[[Request], Awaitable[Admitted]]) -> APIRouter:
     """The seven endpoints, for requests that `admit` lets pass."""
-    router = APIRouter()
+    router = APIRouter(dependencies=[Security(openapi.BEARER)])
     for row in ROWS:
+        endpoint = _endpoint(row, admit)
         router.add_api_route(
             PREFIX + row.name,
-            _endpoint(row, admit),
-            methods=["GET", "HEAD"],
+            endpoint,
+            methods=["GET"],
             name=f"dashboard-{row.name}",
             operation_id=f"dashboard_{row.name}",
             summary=row.summary,
             responses=openapi.responses(row.shape),
             openapi_extra=openapi.operation(row.periods, row.default_period, row.extras),
         )
+        router.add_api_route(PREFIX + row.name, endpoint, methods=["HEAD"], include_in_schema=False)
     return router
 
 

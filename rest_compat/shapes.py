@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Required, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from typing_extensions import TypedDict, is_typeddict
@@ -91,10 +91,10 @@ class Overview(TypedDict):
     tool_usage: ToolUsage
 
 
-class TimeseriesDay(TypedDict):
+class TimeseriesDay(TypedDict, total=False):
     """One day that has calls; with `metrics`, only those asked for."""
 
-    date: date
+    date: Required[date]
     total_calls: int
     completed_calls: int
     failed_calls: int
