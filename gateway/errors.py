@@ -142,8 +142,8 @@ def graphql_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
             code = original.code
         case None if isinstance(error, GraphQLSyntaxError):
             code = "GRAPHQL_PARSE_FAILED"
-        case None:
-            # Found by validation, or by coercing a variable: a fault in the document, worded by graphql-core.
+        case None | ValueError() | TypeError() if original is None or _is_in_document(error):
+            # Found by validation, or by coercing a literal or a variable: worded by graphql-core.
             code = str((error.extensions or {}).get("code", "GRAPHQL_VALIDATION_FAILED"))
         case _:
             part = ".".join(str(step) for step in error.path or ()) or "the request"
@@ -152,6 +152,11 @@ def graphql_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
             code = AnalyticsError.code
     entry["extensions"] = {"code": code}
     return entry
+
+
+def _is_in_document(error: GraphQLError) -> bool:
+    """Whether a scalar refused a value: located in the document, and not on the way to a field's answer."""
+    return error.path is None and bool(error.nodes)
 
 
 def whole_request(error: BaseException, request_id: str) -> dict[str, Any]:
@@ -170,4 +175,6 @@ def _log_unexpected(error: BaseException, part: str) -> None:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    word = text.partition(" ")[0]
+    # A name (`start_date`, `startDate`) is spelled as it is.
+    return text[:1].upper() + text[1:] if word.islower() and "_" not in word else text

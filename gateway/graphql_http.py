@@ -3,9 +3,9 @@
 from typing import Any
 
 import orjson
-from graphql import OperationType
+from graphql import GraphQLError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
@@ -28,7 +28,7 @@ from gateway.errors import (
 )
 from gateway.schema import Schema
 from gateway.settings import Settings
-from resolvers.errors import TimedOut, Unavailable
+from resolvers.errors import Unavailable
 
 PATH = "/graphql"
 JSON = "application/json"
@@ -61,7 +61,7 @@ class GraphQLEndpoint:
             context = await self._gate.admit(request)
             with timing.stop("parse"):
                 asked = await self._asked(request)
-            result = await self._execute(asked, context)
+            result = await self._execute(asked, context, request.method)
         except Exception as error:  # noqa: BLE001  every error of a whole request is worded in one place
             return Response(
                 orjson.dumps(whole_request(error, request_id)),
@@ -107,13 +107,16 @@ class GraphQLEndpoint:
     async def _body(self, request: Request) -> bytes:
         most = self._settings.graphql_max_body_bytes
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                raise TooLarge(f"the body is larger than {most:,} bytes")
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise TooLarge(f"the body is larger than {most:,} bytes")
+        except ClientDisconnect:
+            raise BadRequest("the body ended early") from None  # nobody hears it, and nothing of ours failed
         return bytes(body)
 
-    async def _execute(self, asked: dict[str, Any], context: Context) -> ExecutionResult:
+    async def _execute(self, asked: dict[str, Any], context: Context, method: str) -> ExecutionResult:
         try:
             return await self._schema.execute(
                 asked["query"],
@@ -125,25 +128,33 @@ class GraphQLEndpoint:
         except MissingQueryError:
             raise BadRequest("`query` is missing: it must be a GraphQL document as a string") from None
         except CannotGetOperationTypeError:
-            raise BadRequest("the document has no such operation; name one of several with `operationName`") from None
+            return _refused("the document has no such operation; name one of several with `operationName`")
         except InvalidOperationTypeError:
-            raise BadRequest(f"only a {OperationType.QUERY.value} can be answered here") from None
+            words = "only a query can be answered here"
+            if method != "POST":
+                raise WrongMethod(words, ALLOWED) from None  # as the specification says of GET
+            return _refused(words)
 
     def _shaped(self, result: ExecutionResult, media_type: str, request_id: str) -> Response:
-        body: dict[str, Any] = {}
-        if result.errors:
-            body["errors"] = [graphql_error(error, request_id) for error in result.errors]
-        if isinstance(result, PreExecutionError):
-            status = 400 if media_type == RESPONSE_JSON else 200
-            return Response(orjson.dumps(body), status_code=status, media_type=media_type)
-        body["data"] = result.data
+        errors = result.errors or []
+        body: dict[str, Any] = {"errors": [graphql_error(error, request_id) for error in errors]} if errors else {}
         status, headers = 200, {}
-        if result.errors and not any((result.data or {}).values()):
-            # Nothing was answered. If that is because the database is away, say so where proxies can see it.
-            for error in result.errors:
-                if isinstance(error.original_error, Unavailable | TimedOut):
-                    status, headers = status_of(error.original_error), headers_of(error.original_error)
+        away = next((error.original_error for error in errors if isinstance(error.original_error, Unavailable)), None)
+        if result.data is None:
+            # Nothing was executed: reports are nullable, so that none of them can take the others with it.
+            status = 400 if media_type == RESPONSE_JSON else 200
+        elif away and not any(result.data.values()):
+            # Nothing was answered, the database being away: said where proxies can see it. An answer with `data`
+            # would have to be a 200.
+            status, headers = status_of(away), headers_of(away)
+        else:
+            body["data"] = result.data
         return Response(orjson.dumps(body), status_code=status, headers=headers, media_type=media_type)
+
+
+def _refused(words: str) -> PreExecutionError:
+    """A request that is well-formed, but asks for what cannot be executed: a fault in GraphQL's terms, not HTTP's."""
+    return PreExecutionError(data=None, errors=[GraphQLError(words, original_error=BadRequest(words))])
 
 
 def _json(text: bytes | str, what: str) -> Any:
