@@ -1,0 +1,171 @@
+"""One list of metrics: the catalogue, the types GraphQL shows, the rollup's columns and what a call counts for."""
+
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+from strawberry.types.base import get_object_definition
+
+from gateway.schema import build_schema
+from resolvers.metrics import METRICS, TIMESERIES_METRICS, sums_of
+from resolvers.timeseries import TimeseriesColumns, TimeseriesDay
+from rest_compat.shapes import TimeseriesDay as OldTimeseriesDay
+from tests.agreement import recount
+from tests.given import Given
+from tests.running import Running
+
+KEYS = {"stat_date", "agency_id", "campaign_id", "client_id", "updated_at"}
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    return build_schema()._schema
+
+
+def fields_of(type_: type) -> list[str]:
+    return [field.python_name for field in get_object_definition(type_, strict=True).fields]
+
+
+async def columns_of(connection: asyncpg.Connection, table: str) -> list[str]:
+    rows = await connection.fetch(
+        "select attname from pg_attribute where attrelid = $1::text::regclass and attnum > 0 and not attisdropped"
+        " order by attnum",
+        table,
+    )
+    return [row["attname"] for row in rows]
+
+
+async def counters_of_a_call(connection: asyncpg.Connection) -> list[str]:
+    statement = await connection.prepare("select n.* from calls as c cross join lateral call_counts(c) as n")
+    return [attribute.name for attribute in statement.get_attributes()]
+
+
+def test_the_timeseries_has_the_33_documented_metrics_in_the_documented_order() -> None:
+    assert len(recount.METRICS) == 33
+    assert list(TIMESERIES_METRICS) == list(recount.METRICS)
+
+
+async def test_the_old_timeseries_answers_its_metrics_in_the_documented_order(gateway: Running, given: Given) -> None:
+    agency = await given.agency()
+    await given.call(agency)
+    owner = await given.user(agency)
+    (day,) = (await gateway.rest("timeseries", owner))["data"]
+    assert list(day) == ["date", *recount.METRICS]
+    backwards = ",".join(reversed(recount.METRICS))
+    (day,) = (await gateway.rest("timeseries", owner, metrics=backwards))["data"]
+    assert list(day) == ["date", *recount.METRICS]
+
+
+def test_both_timeseries_shapes_and_the_old_one_show_exactly_these_metrics() -> None:
+    for type_ in (TimeseriesDay, TimeseriesColumns):
+        assert fields_of(type_) == ["date", *TIMESERIES_METRICS]
+        assert list(type_.metrics) == list(TIMESERIES_METRICS)
+        # A field shows the metric of its own name, and no other.
+        assert all(metric is METRICS[name] for name, metric in type_.metrics.items())
+    assert list(OldTimeseriesDay.__annotations__) == ["date", *TIMESERIES_METRICS]
+
+
+async def test_the_metrics_are_columns_of_the_rollup(connection: asyncpg.Connection) -> None:
+    columns = await columns_of(connection, "call_stats_daily")
+    assert set(TIMESERIES_METRICS) <= set(columns)
+    assert set(columns) == KEYS | set(TIMESERIES_METRICS) | sums_of(METRICS)
+
+
+async def test_what_the_metrics_add_up_is_what_a_call_counts_for(connection: asyncpg.Connection) -> None:
+    counters = await counters_of_a_call(connection)
+    assert set(counters) == sums_of(METRICS)
+    assert len(counters) == len(set(counters))
+    assert set(counters) == set(recount.COUNTED)
+
+
+async def test_what_a_transaction_notes_is_what_a_call_counts_for(connection: asyncpg.Connection) -> None:
+    changes = await columns_of(connection, "call_stats_changes")
+    counters = await counters_of_a_call(connection)
+    assert changes == ["transaction_id", "agency_id", "stat_date", "campaign_id", "client_id", *counters]
+    drift = await connection.prepare("select * from call_stats_drift(null, now()::date, now()::date)")
+    assert [attribute.name for attribute in drift.get_attributes()] == changes[1:]
+
+
+async def test_a_counter_of_the_rollup_holds_more_than_one_calls_counter(connection: asyncpg.Connection) -> None:
+    rows = await connection.fetch(
+        "select attname, format_type(atttypid, null) as kind, attnotnull from pg_attribute"
+        " where attrelid = 'call_stats_daily'::regclass and attname = any($1)",
+        list(sums_of(METRICS)),
+    )
+    assert {(row["attname"].endswith("_sum"), row["kind"], row["attnotnull"]) for row in rows} == {
+        (False, "bigint", True),
+        (True, "numeric", True),
+    }
+
+
+def test_every_metric_is_named_once_and_says_what_it_is() -> None:
+    sentences = [metric.sentence for metric in METRICS.values()]
+    assert len(set(sentences)) == len(sentences)
+    for name, metric in METRICS.items():
+        assert metric.name == name
+        assert metric.sentence[0].isupper()
+        assert metric.sentence.endswith(".")
+        assert metric.unit
+
+
+def shown(schema: GraphQLSchema) -> Iterator[tuple[str, str | None]]:
+    """Everything a reader of the schema can see, and its description."""
+    for type_ in schema.type_map.values():
+        if is_introspection_type(type_) or is_specified_scalar_type(type_):
+            continue
+        yield type_.name, type_.description
+        yield from _inside(type_)
+    for directive in schema.directives:
+        yield f"@{directive.name}", directive.description
+
+
+def _inside(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
+    if isinstance(type_, GraphQLObjectType):
+        for name, field in type_.fields.items():
+            yield f"{type_.name}.{name}", field.description
+            for argument_name, argument in field.args.items():
+                yield f"{type_.name}.{name}({argument_name})", argument.description
+    elif isinstance(type_, GraphQLInputObjectType):
+        for name, input_field in type_.fields.items():
+            yield f"{type_.name}.{name}", input_field.description
+    elif isinstance(type_, GraphQLEnumType):
+        for name, value in type_.values.items():
+            yield f"{type_.name}.{name}", value.description
+
+
+def test_everything_in_the_schema_is_described(schema: GraphQLSchema) -> None:
+    everything = dict(shown(schema))
+    assert {"Query.heatmap(metric)", "ReportFilters.campaignId", "Period.TODAY", "TimeseriesDay.smsSent"} <= set(
+        everything
+    )
+    assert [name for name, description in everything.items() if not (description or "").strip()] == []
+
+
+def test_a_field_that_shows_a_metric_is_described_by_the_catalogue(schema: GraphQLSchema) -> None:
+    for type_name in ("TimeseriesDay", "TimeseriesColumns"):
+        type_ = schema.type_map[type_name]
+        assert isinstance(type_, GraphQLObjectType)
+        for name, field in list(type_.fields.items())[1:]:
+            (metric,) = [metric for metric in METRICS.values() if recount.camel(metric.name) == name]
+            assert field.description == f"{metric.sentence} Unit: {metric.unit}."
+
+
+def test_the_reports_show_the_documented_keys_in_the_documented_order(schema: GraphQLSchema) -> None:
+    query = schema.query_type
+    assert query
+    assert set(query.fields) == set(recount.REPORTS)
+    for report in recount.REPORTS:
+        type_ = query.fields[report].type
+        assert isinstance(type_, GraphQLObjectType)
+        assert [name for name in type_.fields if name != "columns"] == [
+            recount.camel(key) for key in recount.top_keys(report)
+        ]
