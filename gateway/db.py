@@ -36,6 +36,7 @@ class Pool:
         self._on_read = on_read or _unheard
         self._pool: asyncpg.Pool | None = None
         self._reading: set[asyncio.Task[Sequence[Row]]] = set()
+        self._losses = 0
         # Below the request's own limit, so that the reason is known when it is reached.
         self._patience = settings.request_timeout_seconds * 0.8
         self._limit_ms = max(1, int(self._patience * 1000))  # 0 would mean none
@@ -82,12 +83,14 @@ class Pool:
             TimedOut: the statement or a free connection took too long.
             Unavailable: the database is away, twice.
         """
-        started = perf_counter()
+        started, losses = perf_counter(), self._losses
         try:
             # Here and not only around the request: a shared read is nobody's request's own, and nothing else ends it.
             async with asyncio.timeout(self._patience):
                 async for attempt in stamina.retry_context(on=_lost, attempts=2, wait_initial=0.05, wait_jitter=0.05):
                     with attempt:
+                        if attempt.num > 1 and losses == self._losses:
+                            await self._distrust()
                         return await self._abandonable(self._fetch(sql, values))
         except (TimeoutError, asyncpg.QueryCanceledError):
             raise TimedOut("the database took too long to answer") from None
@@ -96,6 +99,12 @@ class Pool:
         finally:
             self._on_read(perf_counter() - started)
         raise AssertionError("unreachable")
+
+    async def _distrust(self) -> None:
+        """Has every connection replaced before it is used again: where one was lost, the others may be as dead."""
+        self._losses += 1
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     async def _abandonable(self, read: Coroutine[Any, Any, Sequence[Row]]) -> Sequence[Row]:
         """Waits for a read, but not for its clean-up: a cancelled statement on a frozen server would wait for it."""

@@ -1,6 +1,8 @@
 """The quality report: how calls were led, for the range and day by day."""
 
+import asyncio
 import datetime
+from collections.abc import Sequence
 
 import strawberry
 
@@ -9,6 +11,7 @@ from resolvers.loaders import Grain
 from resolvers.measures import Measured, measured, metric, plain
 from resolvers.reader import Reader
 from resolvers.selection import Wanted
+from resolvers.statements import Row
 
 
 @measured("Calls by the sentiment that their analysis found.")
@@ -62,11 +65,16 @@ class Quality:
 
 async def quality(reader: Reader, filters: Filters, wanted: Wanted) -> Quality:
     """The range's row and the days' rows, each read only if it is wanted."""
-    whole = reader.daily(filters, Grain.RANGE, wanted["quality"]) if "quality" in wanted else None
-    days = reader.daily(filters, Grain.DAY, wanted["trend"]) if "trend" in wanted else None
-    sums = (await whole)[0] if whole else {}
+    (sums,), days = await asyncio.gather(
+        reader.daily(filters, Grain.RANGE, wanted.get("quality", frozenset())),
+        reader.daily(filters, Grain.DAY, wanted["trend"]) if "trend" in wanted else _no_days(),
+    )
     return Quality(
         period=DateRange.of(filters),
         quality=QualitySummary.of(sums, sentiment_distribution=SentimentDistribution.of(sums)),
-        trend=[QualityDay.of(row, date=row["stat_date"]) for row in (await days if days else ())],
+        trend=[QualityDay.of(row, date=row["stat_date"]) for row in days],
     )
+
+
+async def _no_days() -> Sequence[Row]:
+    return ()

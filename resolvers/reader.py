@@ -38,8 +38,11 @@ class Reader:
     def daily(self, filters: Filters, grain: Grain, metrics: frozenset[str]) -> Awaitable[Sequence[Row]]:
         """Rows of the rollup: one for the range, or one a day (oldest first), or one a campaign.
 
-        Questions with the same filters that are asked before anything is awaited share one statement.
+        Questions with the same filters that are asked before anything is awaited share one statement. The range without
+        a metric is one empty row, for which nothing is read.
         """
+        if grain is Grain.RANGE and not metrics:
+            return _empty_row()
         return self._daily.load(DailyQuestion(filters, grain, metrics))
 
     async def read(
@@ -88,3 +91,7 @@ class Reader:
                 "last_day": filters.last_day,
             },
         )
+
+
+async def _empty_row() -> Sequence[Row]:
+    return ({},)

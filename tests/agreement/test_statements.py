@@ -194,15 +194,12 @@ async def test_the_timeseries_reads_only_the_metrics_in_the_query_string(known: 
         assert counted.sums() == set(METRICS[name].sums)
 
 
-READS_IN_VAIN = pytest.mark.xfail(reason="its report reads a row without measures when none is selected")
-
-
 @pytest.mark.parametrize(
     "report",
     [
-        pytest.param("overview", marks=READS_IN_VAIN),
+        "overview",
         "timeseries",
-        pytest.param("funnel", marks=READS_IN_VAIN),
+        "funnel",
         "quality",
         "heatmap",
         "objections",

@@ -591,6 +591,20 @@ async def test_a_client_user_sees_the_own_client_and_an_empty_report_for_any_oth
                 assert set(counters(json.loads(bodies.pop()))) <= {0}
 
 
+async def test_a_client_user_whose_client_is_gone_sees_nothing_and_not_everything(outside: Outside) -> None:
+    given = Given(outside.connection)
+    client = await given.client(outside.ours.id, "Brief")
+    users = [await given.user(outside.ours.id, role.value, client) for role in CLIENT_ROLES]
+    assert [(await outside.gateway.get("overview", user)).status_code for user in users] == [200, 200]
+    await outside.connection.execute("delete from clients where id = $1", client)
+    for user, report in product(users, REPORTS):
+        rest = await outside.gateway.get(report, user)
+        graphql = await outside.gateway.post(document(report), user, variables={"filters": graphql_filters()})
+        assert (rest.status_code, graphql.status_code) == (403, 403)
+        assert list(rest.json()) == ["error"]
+        assert list(graphql.json()) == ["errors"]
+
+
 async def test_users_of_both_agencies_at_the_same_time_each_get_their_own(outside: Outside) -> None:
     chance = random.Random(11)  # noqa: S311
     keys = list(product(Role, DOORS, REPORTS))

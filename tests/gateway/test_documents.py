@@ -125,7 +125,7 @@ def test_fragments_of_fragments_are_measured_in_linear_time() -> None:
         document = parse(laughs(length))
         started = perf_counter()
         found = measure(document)
-        assert perf_counter() - started < 0.5
+        assert perf_counter() - started < 2
         assert (found.depth, found.aliases, found.cost) == (2, 2**length, 51 * 2**length)
 
 
@@ -207,7 +207,7 @@ async def test_a_billion_laughs_are_no_joke_and_no_work(house: House) -> None:
     laughs = chain(30, "x: heatmap { metric }", each=" ".join(["...F{next}"] * 10))
     started = perf_counter()
     words = await refused(house.gateway, house, laughs)
-    assert perf_counter() - started < 2
+    assert perf_counter() - started < 5
     assert "far too many points of cost; at most 1,000" in words
     assert "far too many aliases; at most 30" in words
 
@@ -261,7 +261,7 @@ DEEP = {
 async def test_nesting_too_deep_is_refused_and_breaks_nothing(house: House, shape: str) -> None:
     started = perf_counter()
     words = await refused(house.gateway, house, DEEP[shape])
-    assert perf_counter() - started < 3
+    assert perf_counter() - started < 6
     assert len(words) < 300
 
 
@@ -284,7 +284,7 @@ async def test_breadth_beyond_the_limits_is_refused_before_it_costs_much(house: 
     assert len(WIDE[shape]) < house.gateway.settings.graphql_max_body_bytes
     started = perf_counter()
     await refused(house.gateway, house, WIDE[shape])
-    assert perf_counter() - started < 5
+    assert perf_counter() - started < 10
 
 
 async def test_other_heavy_documents_end_soon_and_break_nothing(house: House) -> None:
@@ -304,7 +304,7 @@ async def test_other_heavy_documents_end_soon_and_break_nothing(house: House) ->
         started = perf_counter()
         answer = await house.post(query)
         assert answer.status_code == 200
-        assert perf_counter() - started < 5
+        assert perf_counter() - started < 10
         assert "INTERNAL" not in answer.text
 
 

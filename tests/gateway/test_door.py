@@ -150,14 +150,14 @@ async def test_a_request_that_takes_too_long_is_answered_with_503_in_its_doors_s
     database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
     user = await given.user(await given.agency())
-    async with running(settings_for(database.dsn, request_timeout_seconds=0.5)) as gateway:
+    async with running(settings_for(database.dsn, request_timeout_seconds=2)) as gateway:
         async with connection.transaction():
             await connection.execute("lock table users in access exclusive mode")
             started = time.perf_counter()
             answers = await asyncio.gather(
                 *(gateway.get(report, user) for report in REPORTS), gateway.post(TOTAL, user)
             )
-            assert 0.3 < time.perf_counter() - started < 3
+            assert 1.5 < time.perf_counter() - started < 6
         *old, graphql = answers
         for answer in old:
             check_error(answer, 503)
@@ -167,14 +167,14 @@ async def test_a_request_that_takes_too_long_is_answered_with_503_in_its_doors_s
 
 
 async def test_a_body_that_never_comes_is_waited_for_no_longer_than_a_request_may_take(house: House) -> None:
-    async with running(settings_for(house.database.dsn, request_timeout_seconds=0.4)) as gateway:
+    async with running(settings_for(house.database.dsn, request_timeout_seconds=2)) as gateway:
         url = gateway.http.base_url
         reader, writer = await asyncio.open_connection(url.host, url.port)
         head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
         writer.write(f"{head}Authorization: Bearer {token(house.owner)}\r\n\r\n{{".encode())
         started = time.perf_counter()
         answer = await reader.readuntil(b"\r\n\r\n")
-        assert time.perf_counter() - started < 3
+        assert time.perf_counter() - started < 6
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"retry-after: 2" in answer.lower()
         writer.close()

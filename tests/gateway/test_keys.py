@@ -348,7 +348,7 @@ async def test_an_issuer_that_is_away_is_not_hammered(house: House, issuer: Issu
 async def test_a_hanging_issuer_keeps_nobody_else_waiting(
     house: House, issuer: Issuer, gateway: Running, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "TIMEOUT_SECONDS", 1.5)
+    monkeypatch.setattr(keys, "TIMEOUT_SECONDS", 3.0)
     bearer = issuer.token("first", house.owner)
     assert await status(gateway, bearer) == 200
     issuer.misbehave = hanging
@@ -365,10 +365,10 @@ async def test_a_hanging_issuer_keeps_nobody_else_waiting(
             ask(gateway, bearer),
         ):
             assert (await asked).status_code in (200, 204)
-        assert perf_counter() - started < 1
+        assert perf_counter() - started < 2.5
         assert not any(task.done() for task in waiting)
         assert set(await asyncio.gather(*waiting)) == {401}
-    assert perf_counter() - started < 3
+    assert perf_counter() - started < 6
 
 
 async def test_a_gateway_stops_although_its_issuer_hangs(issuer: Issuer) -> None:

@@ -222,7 +222,7 @@ async def test_terminated_server_connections_are_hidden_by_one_retry(
             for _ in range(3):
                 await asyncio.gather(*(behind.rest("overview", owner) for _ in range(8)))
                 await connection.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    "select pg_terminate_backend(pid, 2000) from pg_stat_activity"
                     " where datname = current_database() and pid <> pg_backend_pid()"
                 )
                 assert await behind.graphql(DASHBOARD, owner) == KNOWN

@@ -181,7 +181,6 @@ class Away:
         raise Unavailable("away")
 
 
-@pytest.mark.xfail(reason="the second of the two reads is left alone with its error when the first has failed")
 async def test_when_the_database_is_away_nothing_is_left_behind_for_the_log(caplog: pytest.LogCaptureFixture) -> None:
     reader = Reader(Viewer(uuid4(), uuid4(), Role.AGENCY_OWNER), Away())
     with pytest.raises(Unavailable):

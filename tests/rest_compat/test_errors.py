@@ -143,7 +143,7 @@ async def test_a_database_that_is_too_slow_gives_503_with_retry_after(
     database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
     user = await given.user(await given.agency())
-    async with running(settings_for(database.dsn, request_timeout_seconds=0.4)) as gateway:
+    async with running(settings_for(database.dsn, request_timeout_seconds=2)) as gateway:
         assert (await gateway.get("overview", user)).status_code == 200
         async with connection.transaction():
             await connection.execute("lock table calls, call_stats_daily, call_batches in access exclusive mode")
