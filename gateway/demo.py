@@ -136,6 +136,8 @@ def _bound(host: str, port: int) -> socket.socket:
         raise SettingsError(no_host) from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # uvloop sets it on listeners of its own only; without it small answers wait for the client's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind(address)
     except OSError as error:
         listener.close()

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import limits
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -32,6 +33,15 @@ def _unguessable(value: SecretStr) -> SecretStr:
         raise ValueError("this secret is printed in public documentation; use your project's own")
     if len(secret.encode()) < 32:
         raise ValueError("at least 32 bytes are needed for HS256 (RFC 7518, section 3.2)")
+    return value
+
+
+def _rate(value: str) -> str:
+    if value != "off":
+        try:
+            limits.parse(value)
+        except ValueError:
+            raise ValueError("a rate like 1200/minute, or off, is expected") from None
     return value
 
 
@@ -85,7 +95,7 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="A request that takes longer is answered with 503."
     )
     shutdown_seconds: int = Field(default=15, ge=0, description="How long requests under way may go on after SIGTERM.")
-    rate_limit: str = Field(
+    rate_limit: Annotated[str, AfterValidator(_rate)] = Field(
         default="1200/minute",
         description="Requests of one user, by process, as `N/second|minute|hour`; `off` for none.",
     )

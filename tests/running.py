@@ -63,6 +63,8 @@ def settings_for(dsn: str, **given: Any) -> Settings:
 async def running(settings: Settings, now: Callable[[], datetime] = lambda: NOW) -> AsyncIterator[Running]:
     """Serves until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        # asyncio's own servers set it; for a listener that is handed over nobody does, and small answers would wait.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app = create_app(settings, now)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
         serving = asyncio.create_task(server.serve([listener]))

@@ -131,7 +131,7 @@ def test_a_short_secret_is_refused_and_32_bytes_are_enough() -> None:
         ("request_timeout_seconds", "0"), ("shutdown_seconds", "-1"), ("graphiql", "maybe"),
         ("introspection", "2"), ("graphql_max_body_bytes", "999"), ("graphql_max_tokens", "99"),
         ("graphql_max_depth", "3"), ("graphql_max_aliases", "-1"), ("graphql_max_cost", "99"), ("port", "65536"),
-        ("port", "-1"), ("port", "http"), ("log_level", "trace"), ("log_format", "xml"),
+        ("port", "-1"), ("port", "http"), ("log_level", "trace"), ("log_format", "xml"), ("rate_limit", "many"),
     ],
 )  # fmt: skip
 def test_a_value_that_is_not_accepted_is_refused_by_its_variables_name(
