@@ -1,5 +1,6 @@
 """What the daily reports share: one statement over `call_stats_daily` for all that ask with the same filters."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -55,15 +56,23 @@ class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
         super().__init__()
         self._read = read
 
-    async def batch_load_fn(self, keys: list[DailyQuestion]) -> list[Sequence[Row]]:
-        """The rows of each question, in the questions' order."""
+    # A key's answer may be its error, which the library's types do not say.
+    async def batch_load_fn(  # type: ignore[override]
+        self, keys: list[DailyQuestion]
+    ) -> list[Sequence[Row] | BaseException]:
+        """The rows of each question, in the questions' order; a read that fails fails its own questions only."""
         together: dict[Filters, list[DailyQuestion]] = {}
         for question in keys:
             together.setdefault(question.filters, []).append(question)
-        answers: dict[DailyQuestion, Sequence[Row]] = {}
-        for filters, questions in together.items():
-            rows = await self._answer(filters, questions)
-            answers |= {question: rows[question.grain] for question in questions}
+        answers: dict[DailyQuestion, Sequence[Row] | BaseException] = {}
+        read = await asyncio.gather(*(self._answer(*asked) for asked in together.items()), return_exceptions=True)
+        for questions, rows in zip(together.values(), read, strict=True):
+            for question in questions:
+                if isinstance(rows, BaseException):
+                    self.clear(question)  # not remembered: the next to ask may be luckier
+                    answers[question] = rows
+                else:
+                    answers[question] = rows[question.grain]
         return [answers[question] for question in keys]
 
     async def _answer(self, filters: Filters, questions: list[DailyQuestion]) -> dict[Grain, list[Row]]:

@@ -54,6 +54,7 @@ language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     sign constant integer := tg_argv[0];
 begin
+    perform set_config('call_stats.applied_in', '', true);
     insert into call_stats_changes (
         agency_id, stat_date, campaign_id, client_id,
         total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
@@ -92,6 +93,12 @@ language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     touched record;
 begin
+    -- Queued once for each note, of which the first applies them all. The others must not look for more: each would
+    -- pass over every note that is deleted and not yet vacuumed, so a large transaction would take the square of its size.
+    if current_setting('call_stats.applied_in', true) = pg_current_xact_id()::text then
+        return null;
+    end if;
+    perform set_config('call_stats.applied_in', pg_current_xact_id()::text, true);
     for touched in
         with changes as (
             delete from call_stats_changes where transaction_id = pg_current_xact_id() returning *

@@ -91,6 +91,7 @@ language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     repaired bigint;
 begin
+    perform set_config('call_stats.applied_in', '', true);
     perform pg_advisory_xact_lock(hashtextextended('repair_call_stats', 0));
     insert into call_stats_changes (
         agency_id, stat_date, campaign_id, client_id,

@@ -178,3 +178,19 @@ async def test_no_metric_at_all_is_still_the_right_rows(facts: Facts) -> None:
     reader = facts.reader()
     days = await reader.daily(WEEK, Grain.DAY, frozenset())
     assert [row["stat_date"] for row in days] == [day for day, _ in DAY_ROWS]
+
+
+async def test_a_read_that_fails_leaves_those_with_other_filters_standing() -> None:
+    class WeekIsAway(Reads):
+        async def __call__(self, statement: Statement, filters: Filters, *, sql: dict[str, str]) -> Sequence[Row]:
+            self.error = Unavailable("away") if filters == WEEK else None
+            return await super().__call__(statement, filters, sql=sql)
+
+    loader = DailyLoader(WeekIsAway())
+    week, month = await asyncio.gather(
+        loader.load(_question(WEEK, Grain.DAY, "sms_sent")),
+        loader.load(_question(MONTH, Grain.DAY, "sms_sent")),
+        return_exceptions=True,
+    )
+    assert isinstance(week, Unavailable)
+    assert month == []
