@@ -29,7 +29,7 @@ from strawberry.schema.schema import validate_document
 from gateway.errors import TooCostly
 from gateway.settings import Settings
 
-REMEMBERED_TEXT = 500_000
+REMEMBERED_TEXT = 400_000
 """Characters of documents to remember, all together; a parsed document takes some hundred times its text."""
 
 # Comparisons of fields that share a name, before graphql-core gives up: by default some seconds of them. A dashboard
