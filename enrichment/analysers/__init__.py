@@ -1,0 +1,1 @@
+"""Who understands calls: rules that come with the gateway, or any model that speaks the OpenAI protocol."""
