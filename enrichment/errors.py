@@ -17,12 +17,16 @@ class EnrichmentError(Exception):
 class NotNow(EnrichmentError):
     """Not the job's fault: the other side is away, busy or refuses our key. The try does not count.
 
-    `retry_after` is the least time to wait, in seconds.
+    `retry_after` is the least time to wait, in seconds. Other jobs that would ask the same wait as well, unless
+    `only_this` one is meant.
     """
 
-    def __init__(self, reason: str, *, retry_after: float, usage: "tuple[Usage, ...]" = ()) -> None:
+    def __init__(
+        self, reason: str, *, retry_after: float, only_this: bool = False, usage: "tuple[Usage, ...]" = ()
+    ) -> None:
         super().__init__(reason, usage=usage)
         self.retry_after = retry_after
+        self.only_this = only_this
 
 
 class Unusable(EnrichmentError):

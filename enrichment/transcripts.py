@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from enrichment.errors import Unusable
 
+# The one character that PostgreSQL does not take.
+Spoken = Annotated[str, AfterValidator(lambda text: text.replace("\0", ""))]
 Milliseconds = Annotated[int, Field(ge=0)]
 
 
@@ -25,7 +27,7 @@ class Turn(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     role: Speaker
-    text: str
+    text: Spoken
     start_ms: Milliseconds | None = None
     end_ms: Milliseconds | None = None
 
