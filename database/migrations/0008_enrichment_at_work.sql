@@ -6,6 +6,9 @@ set local statement_timeout = '60s';
 
 alter table calls add column analyzed_by text;
 comment on column calls.analyzed_by is 'What understood the call, with its version, as in embedded/1.';
+-- How many wait: few, so found without passing over those that do not.
+create index calls_waiting on calls (agency_id, started_at) include (campaign_id, client_id)
+where status = 'completed' and analysis_status in ('pending', 'processing');
 
 -- No job was ever written to the table of 0006. In this one a job that is done is gone, so the queue is as long as the
 -- work that is left; what was done shows in `calls`. A job set aside stays, with its reason, until its call is wanted again.

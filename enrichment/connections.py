@@ -1,0 +1,66 @@
+"""The worker's connections: a database that is away is waited for, as long as it takes."""
+
+import asyncpg
+import stamina
+
+from database.lost import LOST
+
+STATEMENT_SECONDS = 60.0
+
+
+class Connections:
+    """Runs single statements, each a transaction of its own."""
+
+    def __init__(self, dsn: str, *, size: int = 4, pooled: bool = False, patient: bool = True) -> None:
+        """How to connect.
+
+        Args:
+            dsn: where to.
+            size: connections at most.
+            pooled: the address leads to a transaction pooler, where nothing may be prepared in a session.
+            patient: wait for a database that is away; otherwise its absence is raised.
+        """
+        self._dsn = dsn
+        self._size = size
+        self._pooled = pooled
+        self._attempts = None if patient else 1
+        self._pool: asyncpg.Pool | None = None
+
+    async def open(self) -> None:
+        """Prepares the pool; connects to nothing yet."""
+        self._pool = await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=self._size,
+            timeout=10,
+            command_timeout=STATEMENT_SECONDS,
+            max_inactive_connection_lifetime=60,
+            statement_cache_size=0 if self._pooled else 100,
+            server_settings={} if self._pooled else {"application_name": "voice-analytics-worker", "jit": "off"},
+        )
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        if self._pool:
+            self._pool.terminate()
+
+    async def fetch(self, sql: str, *values: object, seconds: float = STATEMENT_SECONDS) -> list[asyncpg.Record]:
+        """The rows of one statement, tried until the database answers, each try for so many seconds at most.
+
+        So every statement that is given here may be run twice.
+
+        Raises:
+            PostgresError: the database refuses the statement itself.
+        """
+        async for attempt in stamina.retry_context(
+            on=_lost, attempts=self._attempts, timeout=None, wait_initial=0.2, wait_max=10, wait_jitter=0.2
+        ):
+            with attempt:
+                if self._pool is None:
+                    raise RuntimeError("the connections are not open")
+                return list(await self._pool.fetch(sql, *values, timeout=seconds))
+        raise AssertionError("unreachable")
+
+
+def _lost(error: Exception) -> bool:
+    return isinstance(error, LOST)

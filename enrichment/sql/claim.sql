@@ -1,0 +1,70 @@
+-- One row a job taken for a worker, with what is known of its call: $1 worker, $2 job type, $3 jobs at most,
+-- $4 seconds until it returns to the queue, $5 agencies to leave alone for now.
+-- Fair: an agency's second job comes after every other agency's first, whatever the lengths of their queues, and
+-- among equals chance decides, so that nobody always comes last.
+with recursive waiting as (
+    (
+        select q.agency_id
+        from enrichment_queue as q
+        where q.status = 'queued' and q.job_type = $2
+        order by q.agency_id
+        limit 1
+    )
+    union all
+    -- From one agency to the next through the index, past however many jobs the one has.
+    select (
+        select q.agency_id
+        from enrichment_queue as q
+        where q.status = 'queued' and q.job_type = $2 and q.agency_id > w.agency_id
+        order by q.agency_id
+        limit 1
+    )
+    from waiting as w
+    where w.agency_id is not null
+),
+
+agencies as (
+    select w.agency_id, (2 * $3::integer / count(*) over ())::integer + 1 as share
+    from waiting as w
+    where w.agency_id <> all ($5::uuid[])
+),
+
+due as (
+    select j.id, row_number() over (partition by a.agency_id order by j.run_after, j.id) as place
+    from agencies as a
+    cross join lateral (
+        select q.id, q.run_after
+        from enrichment_queue as q
+        where q.status = 'queued' and q.job_type = $2 and q.agency_id = a.agency_id and q.run_after <= now()
+        order by q.run_after
+        limit a.share
+    ) as j
+),
+
+taken as (
+    select q.id
+    from due as d
+    inner join enrichment_queue as q on q.id = d.id
+    where q.status = 'queued'
+    order by d.place, random()
+    limit $3
+    for update of q skip locked
+),
+
+claimed as (
+    update enrichment_queue as q
+    set
+        status = 'running', attempts = q.attempts + 1, locked_by = $1,
+        locked_until = now() + make_interval(secs => $4), updated_at = now()
+    from taken as t
+    where q.id = t.id
+    returning q.id, q.agency_id, q.call_id, q.attempts, q.max_attempts
+)
+
+select
+    j.id, j.agency_id, j.call_id, j.attempts, j.max_attempts,
+    c.ultravox_call_id, c.direction = 'inbound' as inbound, c.end_reason,
+    c.analysis_status = 'pending' as wanted,
+    c.transcript::text as transcript, jsonb_hash_extended(c.transcript, 0) as transcript_hash
+from claimed as j
+inner join calls as c on c.id = j.call_id and c.agency_id = j.agency_id
