@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -10,16 +9,16 @@ import asyncpg
 from enrichment.analysis import Analyser, CallAnalysis, Conversation
 from enrichment.errors import Unusable
 from enrichment.queue import Connections
+from enrichment.statements import SQL
 from enrichment.transcripts import read_transcript
 
-_SQL = {path.stem: path.read_text("utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
 _CHUNK = 1000
 _BEFORE_ALL = UUID(int=0)
 
 
 async def queue_state(connections: Connections) -> Sequence[asyncpg.Record]:
     """One row an agency and job type: jobs due, later, running, set aside, the oldest, the commonest reason."""
-    return await connections.fetch(_SQL["queue_state"])
+    return await connections.fetch(SQL["queue_state"])
 
 
 async def analyse_call(connections: Connections, analyser: Analyser, call_id: UUID) -> CallAnalysis:
@@ -28,7 +27,7 @@ async def analyse_call(connections: Connections, analyser: Analyser, call_id: UU
     Raises:
         Unusable: there is no such call, or it has no transcript.
     """
-    rows = await connections.fetch(_SQL["call"], call_id)
+    rows = await connections.fetch(SQL["call"], call_id)
     if not rows:
         raise Unusable(f"There is no call {call_id}.")
     transcript = read_transcript(rows[0]["transcript"] or "[]")
@@ -51,7 +50,7 @@ async def reanalyse(
     Their facts stay until new ones replace them. `progress` hears of each chunk, which is a transaction.
     """
     queued, last = 0, _BEFORE_ALL
-    while rows := await connections.fetch(_SQL["reanalyse"], agency, from_day, to_day, only_set_aside, last, _CHUNK):
+    while rows := await connections.fetch(SQL["reanalyse"], agency, from_day, to_day, only_set_aside, last, _CHUNK):
         queued += len(rows)
         last = max(row["id"] for row in rows)
         progress(queued)
@@ -60,4 +59,4 @@ async def reanalyse(
 
 async def drift(connections: Connections, today: date, days: int) -> Sequence[asyncpg.Record]:
     """Where the rollup of the last days (UTC, today among them) differs from a recount: a row a counter that is off."""
-    return await connections.fetch(_SQL["drift"], today - timedelta(days=days - 1), today)
+    return await connections.fetch(SQL["drift"], today - timedelta(days=days - 1), today)

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import ClassVar, Protocol
 from uuid import UUID
 
@@ -11,9 +10,8 @@ import asyncpg
 import orjson
 
 from enrichment.analysis import CallAnalysis, Usage
+from enrichment.statements import SQL
 from enrichment.transcripts import Recorded
-
-_SQL = {path.stem: path.read_text("utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
 
 class JobType(StrEnum):
@@ -141,18 +139,18 @@ class Queue:
     async def claim(self, job_type: JobType, most: int, leave_alone: Collection[UUID] = ()) -> list[Job]:
         """At most so many jobs that are due, fairly shared between the agencies that have any."""
         rows = await self._connections.fetch(
-            _SQL["claim"], self._worker, job_type, most, self._lease_seconds, list(leave_alone)
+            SQL["claim"], self._worker, job_type, most, self._lease_seconds, list(leave_alone)
         )
         return [Job(**row) for row in rows]
 
     async def extend(self, jobs: Collection[UUID]) -> set[UUID]:
         """Asks for more time; gives the jobs that are still this worker's."""
-        rows = await self._connections.fetch(_SQL["extend"], self._worker, list(jobs), self._lease_seconds)
+        rows = await self._connections.fetch(SQL["extend"], self._worker, list(jobs), self._lease_seconds)
         return {row["id"] for row in rows}
 
     async def return_lost(self) -> list[Lost]:
         """Puts jobs of workers that stopped answering back into the queue."""
-        return [Lost(**row) for row in await self._connections.fetch(_SQL["return_lost"])]
+        return [Lost(**row) for row in await self._connections.fetch(SQL["return_lost"])]
 
     async def write(self, outcomes: Sequence[Outcome]) -> set[UUID]:
         """Writes what became of jobs; gives those that are settled now.
@@ -165,8 +163,8 @@ class Queue:
         for outcome in outcomes:
             by_statement.setdefault(outcome.statement, []).append(outcome)
         for statement, alike in by_statement.items():
-            text = orjson.dumps([outcome.row() for outcome in alike]).decode()
-            settled |= {row["id"] for row in await self._connections.fetch(_SQL[statement], self._worker, text)}
+            text = orjson.dumps([outcome.row() for outcome in alike], default=str).decode()
+            settled |= {row["id"] for row in await self._connections.fetch(SQL[statement], self._worker, text)}
         return settled
 
     async def record_usage(self, spent: Iterable[tuple[Job, Usage]]) -> None:
@@ -175,4 +173,4 @@ class Queue:
             {"agency_id": job.agency_id, "call_id": job.call_id, **usage.model_dump(mode="json")}
             for job, usage in spent
         ]
-        await self._connections.fetch(_SQL["record_usage"], orjson.dumps(rows).decode())
+        await self._connections.fetch(SQL["record_usage"], orjson.dumps(rows, default=str).decode())

@@ -256,7 +256,7 @@ def _in_spoken_order(turns: Iterable[Turn]) -> Transcript:
 
 
 def _following(page: httpx2.URL, link: str) -> httpx2.URL:
-    """The address of the next page: of the platform's link only the cursor is used, so that no key is sent elsewhere."""
+    """The next page's address: of the platform's link only the cursor is used, so that no key is sent elsewhere."""
     try:
         cursor = page.join(link).params.get("cursor")
     except httpx2.InvalidURL:

@@ -176,23 +176,26 @@ class Worker:
                 if again and outcome.job.id in lane.held:
                     left.append((lane, again, tries + 1))
                     continue
-                if outcome.job.id in settled:
-                    self.done[type(outcome).__name__.lower()] += 1
+                if written := settled.get(outcome.job.id):
+                    self.done[written] += 1
                 lane.release(outcome.job.id)
                 self._outcomes.task_done()
             waiting = left
             if left:
                 await asyncio.sleep(_WRITE_PAUSE_SECONDS)
 
-    async def _settle(self, outcomes: list[Outcome]) -> set[UUID]:
+    async def _settle(self, outcomes: list[Outcome]) -> dict[UUID, str]:
+        """Gives what was written, by job: the outcome's kind."""
         try:
-            return await self._queue.write(outcomes)
+            written = await self._queue.write(outcomes)
+            return {each.job.id: type(each).__name__.lower() for each in outcomes if each.job.id in written}
         except (asyncpg.PostgresError, orjson.JSONEncodeError) as error:
             if len(outcomes) > 1:
                 # One of them is to blame; alone, the others can be written.
-                return {job_id for outcome in outcomes for job_id in await self._settle([outcome])}
+                return {job_id: kind for each in outcomes for job_id, kind in (await self._settle([each])).items()}
             (outcome,) = outcomes
-            log.exception("an outcome could not be written", call_id=str(outcome.job.call_id))
+            # Its kind alone: the database's details quote the row.
+            log.error("not written", call_id=str(outcome.job.call_id), error=type(error).__name__)  # noqa: TRY400
             if isinstance(outcome, PutBack):
                 raise
             return await self._settle(

@@ -24,29 +24,32 @@ with recursive waiting as (
 ),
 
 agencies as (
-    select w.agency_id, (2 * $3::integer / count(*) over ())::integer + 1 as share
+    select w.agency_id, (4 * $3::integer / count(*) over ())::integer + 1 as share
     from waiting as w
-    where w.agency_id <> all ($5::uuid[])
+    where w.agency_id is not null and w.agency_id <> all ($5::uuid[])
 ),
 
+-- More than are wanted, for others may be taking the first of them at this moment.
 due as (
-    select j.id, row_number() over (partition by a.agency_id order by j.run_after, j.id) as place
-    from agencies as a
-    cross join lateral (
-        select q.id, q.run_after
-        from enrichment_queue as q
-        where q.status = 'queued' and q.job_type = $2 and q.agency_id = a.agency_id and q.run_after <= now()
-        order by q.run_after
-        limit a.share
-    ) as j
+    select array_agg(f.id order by f.place, f.chance) as ids
+    from (
+        select j.id, row_number() over (partition by a.agency_id order by j.run_after, j.id) as place, random() as chance
+        from agencies as a
+        cross join lateral (
+            select q.id, q.run_after
+            from enrichment_queue as q
+            where q.status = 'queued' and q.job_type = $2 and q.agency_id = a.agency_id and q.run_after <= now()
+            order by q.run_after
+            limit a.share
+        ) as j
+    ) as f
 ),
 
 taken as (
     select q.id
-    from due as d
-    inner join enrichment_queue as q on q.id = d.id
-    where q.status = 'queued'
-    order by d.place, random()
+    from enrichment_queue as q
+    where q.id = any ((select d.ids from due as d)::uuid[]) and q.status = 'queued'
+    order by array_position((select d.ids from due as d), q.id)
     limit $3
     for update of q skip locked
 ),
