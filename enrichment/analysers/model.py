@@ -1,0 +1,335 @@
+"""Understands calls by asking a model over the OpenAI protocol, and holds its answer against the call."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import httpx2
+import orjson
+from openai import APIConnectionError, APIStatusError, AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
+from openai.types.shared_params import ResponseFormatJSONSchema
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from enrichment.analysis import CallAnalysis, Conversation, Disposition, Text, Understanding, Usage
+from enrichment.errors import EnrichmentError, NotNow, Unusable
+from enrichment.screening import screen
+from enrichment.timings import measure
+from enrichment.transcripts import Speaker, Transcript
+
+INSTRUCTIONS = Path(__file__).with_name("instructions.md").read_text("utf-8")
+INSTRUCTIONS_VERSION = 1
+"""Part of `analyzed_by`: it grows whenever the instructions change."""
+CONNECT_SECONDS = 5.0
+BUSY_SECONDS = 30.0
+"""How long a server that is away or busy is left alone, if it does not say itself."""
+SETUP_SECONDS = 300.0
+"""The same for what a person has to put right."""
+MAX_TOKENS = 8000
+"""Of an answer: enough for the longest that validates, and a bound for what one that runs on costs."""
+
+_LONGEST_WAIT_SECONDS = 3600.0
+_REQUESTS = 2
+_BUSY = {
+    429: "the model's server is asked too often, or the account has reached its limit",
+    **dict.fromkeys((502, 503, 504, 529), "the model is away or overloaded"),
+}
+_SETUP = {
+    **dict.fromkeys((400, 413, 422), "the model is not known, or not to be asked like this: see ANALYSER_MODEL"),
+    401: "the model's server refuses the key: see ANALYSER_API_KEY",
+    402: "the account at the model's server has no credit left: see whose ANALYSER_API_KEY is",
+    403: "the key may not use the model: see ANALYSER_API_KEY and ANALYSER_MODEL",
+    404: "the model's server has no such model: see ANALYSER_MODEL, then ANALYSER_URL",
+}
+
+
+class ModelAnalyser:
+    """Asks `model` at `url`, the base address of a server that speaks the OpenAI protocol.
+
+    A request may take `timeout_seconds` in all, and an analysis two requests. The prices, in US dollars for a million
+    tokens, are for servers that do not tell what a request cost. A server that needs no key takes any word for one.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        key: str,
+        model: str,
+        timeout_seconds: float,
+        input_usd_per_million: float | None = None,
+        output_usd_per_million: float | None = None,
+    ) -> None:
+        self._model = model
+        self._timeout_seconds = timeout_seconds
+        self._prices: tuple[Decimal, Decimal] | None = None
+        if input_usd_per_million is not None and output_usd_per_million is not None:
+            self._prices = Decimal(str(input_usd_per_million)), Decimal(str(output_usd_per_million))
+        # OpenRouter says what a request cost when asked to; other servers refuse a field they do not know.
+        self._extra = {"usage": {"include": True}} if urlsplit(url).hostname == "openrouter.ai" else None
+        self._client = AsyncOpenAI(
+            base_url=url,
+            api_key=key,
+            max_retries=0,  # The queue tries again, so that a waiting job holds no worker.
+            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+            # A redirect would carry what people said to an address that nobody set.
+            http_client=httpx2.AsyncClient(follow_redirects=False),
+        )
+        # Taken from OPENAI_ORG_ID and OPENAI_PROJECT_ID otherwise, and told to whatever server is at `url`.
+        self._client.organization = self._client.project = None
+
+    async def analyse(self, conversation: Conversation) -> CallAnalysis:
+        """The analysis of a conversation; an answer that does not hold is sent back to the model once.
+
+        Raises:
+            NotNow: the server is away, busy, or refuses the key or the model; the reason names the setting.
+            Unusable: the server refuses this conversation.
+            EnrichmentError: the model refused or failed, took too long, or gave no answer that holds.
+        """
+        transcript = screen(conversation.transcript)
+        messages: list[ChatCompletionMessageParam] = [
+            {"role": "system", "content": INSTRUCTIONS},
+            {"role": "user", "content": _document(conversation, transcript)},
+        ]
+        usage: tuple[Usage, ...] = ()
+        fault = ""
+        for _ in range(_REQUESTS):
+            completion = await self._ask(messages, usage)
+            usage += self._usage(completion)
+            if not completion.choices:
+                raise EnrichmentError("the model's server answered without an answer of the model", usage=usage)
+            choice = completion.choices[0]
+            if choice.message.refusal or choice.finish_reason == "content_filter":
+                raise EnrichmentError("the model refused to analyse this call", usage=usage)
+            try:
+                understanding = _understanding(choice, transcript)
+            except _Fault as found:
+                fault = str(found)
+                messages += [
+                    # Some servers take no empty message.
+                    {"role": "assistant", "content": choice.message.content or "(nothing)"},
+                    {"role": "user", "content": f"This answer cannot be used: {fault}. Give the whole answer again."},
+                ]
+            else:
+                return CallAnalysis(
+                    understanding=understanding,
+                    timings=measure(conversation.transcript),
+                    analyzed_by=f"{self._named(completion)} instructions/{INSTRUCTIONS_VERSION}",
+                    usage=usage,
+                )
+        raise EnrichmentError(f"the model's answer does not hold, asked {_REQUESTS} times: {fault}", usage=usage)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.close()
+
+    async def _ask(self, messages: list[ChatCompletionMessageParam], usage: tuple[Usage, ...]) -> "_Completion":
+        """One request. `usage` is of those before it, which its failure has to tell.
+
+        What failed is never chained or quoted: the SDK's errors hold the key, the messages and the answer.
+        """
+        try:
+            # The SDK's own limits are for each read: a server that sends a byte a second would keep us forever.
+            async with asyncio.timeout(self._timeout_seconds):
+                response = await self._client.chat.completions.with_raw_response.create(
+                    model=self._model,
+                    messages=messages,
+                    response_format=_FORMAT,
+                    temperature=0,
+                    max_tokens=MAX_TOKENS,
+                    extra_body=self._extra,
+                )
+        except TimeoutError:
+            raise EnrichmentError(f"the model took over {self._timeout_seconds:g} seconds", usage=usage) from None
+        except APIStatusError as error:
+            raise _refusal(error.status_code, error.body, error.response.headers, usage) from None
+        except APIConnectionError as error:
+            if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
+                reason = "the model's server cannot be reached: see ANALYSER_URL if this lasts"
+                raise NotNow(reason, retry_after=BUSY_SECONDS, usage=usage) from None
+            raise EnrichmentError("the model's server hung up on us", usage=usage) from None
+        try:
+            # Read by ourselves: the SDK lets pass whatever a server that is only similar to OpenAI's sends.
+            answer = _ANSWER.validate_json(response.http_response.content)
+        except ValidationError:
+            reason = "the model's server answered with something else than a chat completion"
+            raise EnrichmentError(reason, usage=usage) from None
+        if isinstance(answer, _Failure):
+            raise _refusal(answer.error.code or 500, answer.error, response.http_response.headers, usage)
+        return answer
+
+    def _named(self, completion: "_Completion") -> str:
+        return completion.model or self._model
+
+    def _usage(self, completion: "_Completion") -> tuple[Usage, ...]:
+        spent = completion.usage
+        if spent is None:
+            return ()
+        cost = spent.cost
+        if cost is None and self._prices:
+            input_price, output_price = self._prices
+            cost = (spent.prompt_tokens * input_price + spent.completion_tokens * output_price) / 1_000_000
+        return (
+            Usage(
+                model=self._named(completion),
+                input_tokens=spent.prompt_tokens,
+                output_tokens=spent.completion_tokens,
+                cost_usd=cost,
+            ),
+        )
+
+
+def _document(conversation: Conversation, transcript: Transcript) -> str:
+    """The call as JSON, in which no words can look like anything but a value."""
+    document = {
+        "direction": "inbound" if conversation.inbound else "outbound",
+        "end_reason": conversation.end_reason,
+        "turns": [{"speaker": turn.role, "text": turn.text} for turn in transcript if turn.text.strip()],
+    }
+    # Some servers read marks such as <|im_end|> as the end of a message wherever they stand.
+    return orjson.dumps(document).decode().replace("<", "\\u003c")
+
+
+def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema in the part of JSON Schema that servers hold their models to; bounds are checked afterwards."""
+    kept: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        if keyword in ("properties", "$defs"):
+            kept[keyword] = {name: _strict(inner) for name, inner in value.items()}
+        elif keyword == "anyOf":
+            kept[keyword] = [_strict(inner) for inner in value]
+        elif keyword == "items":
+            kept[keyword] = _strict(value)
+        elif keyword in ("type", "enum", "$ref", "required", "additionalProperties"):
+            kept[keyword] = value
+    return kept
+
+
+_FORMAT: ResponseFormatJSONSchema = {
+    "type": "json_schema",
+    "json_schema": {"name": "understanding", "strict": True, "schema": _strict(Understanding.model_json_schema())},
+}
+
+
+def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+_IfUsable = WrapValidator(_or_none)
+"""For what servers add in their own ways: anything else than expected counts as absent."""
+
+
+class _Spent(BaseModel):
+    prompt_tokens: Annotated[int, Field(ge=0)]
+    completion_tokens: Annotated[int, Field(ge=0)]
+    cost: Annotated[Annotated[Decimal, Field(ge=0)] | None, _IfUsable] = None
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Completion(BaseModel):
+    choices: tuple[_Choice, ...]
+    model: Annotated[Text | None, _IfUsable] = None
+    usage: Annotated[_Spent | None, _IfUsable] = None
+
+
+class _Complaint(BaseModel):
+    """What a server says of a request that it refuses."""
+
+    code: Annotated[int | None, _IfUsable] = None
+    param: Annotated[str | None, _IfUsable] = None
+    message: Annotated[str | None, _IfUsable] = None
+    metadata: Annotated[dict[str, Any] | None, _IfUsable] = None
+
+    @property
+    def is_about_setup(self) -> bool:
+        """Whether no call would be taken, for the model or for what we ask of it."""
+        # OpenRouter tells an unknown model by these words only.
+        return self.param in ("model", "response_format", "temperature", "max_tokens") or (
+            "not a valid model" in (self.message or "")
+        )
+
+
+class _Failure(BaseModel):
+    """OpenRouter's answer, with status 200, when it fails after the model has begun."""
+
+    error: _Complaint
+
+
+_ANSWER: TypeAdapter[_Completion | _Failure] = TypeAdapter(_Completion | _Failure)
+_COMPLAINT: TypeAdapter[_Complaint | None] = TypeAdapter(Annotated[_Complaint | None, _IfUsable])
+
+
+class _Fault(Exception):
+    """Why an answer does not hold: the field and what is wrong with it, but nothing of its content."""
+
+
+def _understanding(choice: _Choice, transcript: Transcript) -> Understanding:
+    """The answer, held against the transcript that the model has read."""
+    if choice.finish_reason == "length":
+        raise _Fault("it was cut off for its length")
+    try:
+        understanding = Understanding.model_validate_json(choice.message.content or "", strict=True)
+    except ValidationError as error:
+        raise _Fault(_described(error)) from None
+    spoken = {turn.role for turn in transcript if turn.text.strip()}
+    if understanding.disposition is Disposition.APPOINTMENT_BOOKED and spoken != set(Speaker):
+        raise _Fault("disposition: an appointment needs two sides that speak")
+    heard = [_folded(turn.text) for turn in transcript if turn.role is Speaker.USER]
+    quotes = {f"objections {place}": objection.quote for place, objection in enumerate(understanding.objections)}
+    quotes |= {f"buying_signals {place}": signal.quote for place, signal in enumerate(understanding.buying_signals)}
+    for where, quote in quotes.items():
+        words = _folded(quote)
+        if not words or not any(words in turn for turn in heard):
+            raise _Fault(f"{where} quote: these are not words of one of the user's turns")
+    return understanding
+
+
+def _described(error: ValidationError) -> str:
+    fault = error.errors(include_input=False, include_url=False)[0]
+    # The name of a field that was not asked for is the model's own words.
+    place = fault["loc"][:-1] if fault["type"] == "extra_forbidden" else fault["loc"]
+    return f"{' '.join(str(part) for part in place) or 'the whole'}: {fault['msg']}"
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _refusal(status: int, body: object, headers: Mapping[str, str], usage: tuple[Usage, ...]) -> EnrichmentError:
+    """What an HTTP status other than success means for the job."""
+    complaint = _COMPLAINT.validate_python(body) or _Complaint()
+    if status == 403 and "flagged_input" in (complaint.metadata or {}):
+        return EnrichmentError("the model refused to analyse this call (403)", usage=usage)
+    if status in (400, 413, 422) and not complaint.is_about_setup:
+        reason = f"the model's server does not take this call ({status}), perhaps for its length"
+        return Unusable(reason, usage=usage)
+    if status in _BUSY:
+        wait = _retry_after(headers.get("retry-after"))
+        return NotNow(f"{_BUSY[status]} ({status})", retry_after=wait, usage=usage)
+    if status == 408 or status >= 500:
+        return EnrichmentError(f"the model's server failed ({status})", usage=usage)
+    reason = _SETUP.get(status, "the model's server is not at this address: see ANALYSER_URL")
+    return NotNow(f"{reason} ({status})", retry_after=SETUP_SECONDS, usage=usage)
+
+
+def _retry_after(stated: str | None) -> float:
+    """Seconds to wait. A date, which the header may hold as well, is not sent by these servers."""
+    if stated is None or not re.fullmatch(r"\d{1,9}(\.\d+)?", stated, re.ASCII):
+        return BUSY_SECONDS
+    return min(max(float(stated), 1.0), _LONGEST_WAIT_SECONDS)
