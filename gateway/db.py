@@ -8,22 +8,12 @@ from typing import Any, cast
 import asyncpg
 import stamina
 
+from database.lost import LOST
 from gateway.settings import Settings
 from resolvers.errors import TimedOut, Unavailable
 
 Row = Mapping[str, Any]
 
-_LOST = (
-    OSError,
-    asyncpg.InterfaceError,  # a closed connection; on a standby also a recovery conflict, without a SQLSTATE
-    asyncpg.InternalClientError,  # what pg_terminate_backend may look like from here
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated
-    asyncpg.InsufficientResourcesError,  # too many connections
-    asyncpg.TransactionRollbackError,  # a recovery conflict on a standby
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
 _CLEAN_UP_SECONDS = 2.0
 """How long a connection may take to end what was cancelled on it, before it is thrown away."""
 
@@ -73,7 +63,7 @@ class Pool:
         try:
             async with asyncio.timeout(3):
                 await self._pool.close()
-        except (TimeoutError, *_LOST):
+        except (TimeoutError, *LOST):
             self._pool.terminate()
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
@@ -94,7 +84,7 @@ class Pool:
                         return await self._abandonable(self._fetch(sql, values))
         except (TimeoutError, asyncpg.QueryCanceledError):
             raise TimedOut("the database took too long to answer") from None
-        except _LOST as error:
+        except LOST as error:
             raise Unavailable("the database cannot be reached at the moment") from error
         finally:
             self._on_read(perf_counter() - started)
@@ -152,7 +142,7 @@ async def _keep_session(_: asyncpg.Connection) -> None:
 def _lost(error: Exception) -> bool:
     # TimeoutError is an OSError and a cancelled statement an intervention, but what took too long once is not worth
     # another try.
-    return isinstance(error, _LOST) and not isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
+    return isinstance(error, LOST) and not isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
 
 
 def _unheard(_seconds: float) -> None:

@@ -44,6 +44,7 @@ COST_OF_REPORT: Mapping[str, int] = {
     "campaigns": 20,
     "heatmap": 50,
     "objections": 50,
+    "freshness": 50,
 }
 """By what a report makes the database read; any other field costs 1."""
 

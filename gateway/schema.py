@@ -1,4 +1,4 @@
-"""The Query root: seven reports, each handed the caller's reader, the filters and what was selected."""
+"""The Query root: seven reports and what they rest on, each handed the reader, the filters and the selection."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from gateway.context import Context
 from resolvers.campaigns import LIMIT as BATCHES_LIMIT
 from resolvers.campaigns import BatchStatus, Campaigns, campaigns
 from resolvers.filters import CampaignsFilters, Filters, HeatmapFilters, ReportFilters
+from resolvers.freshness import Freshness, freshness
 from resolvers.funnel import Funnel, funnel
 from resolvers.heatmap import Heatmap, HeatmapMetric, heatmap
 from resolvers.objections import LIMIT as TEXTS_LIMIT
@@ -38,7 +39,9 @@ def _asked(info: Info, report: type, filters: ReportFilters | HeatmapFilters) ->
 
 
 # A report is nullable so that one that fails leaves the others of the same dashboard standing.
-@strawberry.type(description="The seven reports. Every number is of the caller's agency, and of nothing else.")
+@strawberry.type(
+    description="The seven reports, and what they rest on. Every number is of the caller's agency, and of nothing else."
+)
 class Query:
     """What can be asked."""
 
@@ -97,6 +100,13 @@ class Query:
     ) -> Objections | None:
         asked, wanted = _asked(info, Objections, filters)
         return await objections(info.context.reader, asked, wanted, limit)
+
+    @strawberry.field(
+        description="What the numbers rest on: when they changed, were checked, and what is still to come."
+    )
+    async def freshness(self, info: Info, filters: Narrowed = ReportFilters()) -> Freshness | None:  # noqa: B008
+        asked, wanted = _asked(info, Freshness, filters)
+        return await freshness(info.context.reader, asked, wanted)
 
 
 class Schema(strawberry.Schema):

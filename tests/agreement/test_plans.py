@@ -15,6 +15,7 @@ import pytest
 
 from resolvers.campaigns import BatchStatus, Campaigns, campaigns
 from resolvers.filters import Filters, Period
+from resolvers.freshness import Freshness, freshness
 from resolvers.funnel import Funnel, funnel
 from resolvers.heatmap import Heatmap, HeatmapMetric, heatmap
 from resolvers.objections import Objections, objections
@@ -239,6 +240,21 @@ async def test_every_report_reads_through_its_index(filled: asyncpg.Connection, 
                     # Only calls with findings are fetched; that the others were analysed is seen in the index.
                     assert indexes_of_calls == raw | {"calls_with_findings"}
                     assert _kinds(plan, "calls_by_time") == {"Index Only Scan"}
+
+
+async def test_freshness_finds_what_waits_by_its_own_index_and_the_rest_without_the_rows(
+    filled: asyncpg.Connection, subtests: pytest.Subtests
+) -> None:
+    for case in await _cases(filled):
+        with subtests.test(case.name):
+            plans = await _asked(filled, case, freshness, everything(Freshness))
+            counts = [plan for plan in plans if _indexes(plan, "calls")]
+            assert (len(plans), len(counts)) == (4, 2)
+            for plan in counts:
+                indexes = _indexes(plan, "calls")
+                assert "calls_waiting" in indexes
+                (other,) = indexes - {"calls_waiting"}
+                assert _kinds(plan, other) == {"Index Only Scan"}
 
 
 async def test_contacts_are_counted_for_the_batches_of_the_page_only(

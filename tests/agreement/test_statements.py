@@ -203,6 +203,7 @@ async def test_the_timeseries_reads_only_the_metrics_in_the_query_string(known: 
         "quality",
         "heatmap",
         "objections",
+        "freshness",
     ],
 )
 @pytest.mark.parametrize("selection", ["period { startDate endDate }", "__typename", "period { startDate } __typename"])

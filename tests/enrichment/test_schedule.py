@@ -1,0 +1,142 @@
+"""The recount: once a slot whoever asks, finding and repairing what differs, and saying so."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from enrichment.connections import Connections
+from enrichment.schedule import Schedule
+from tests.conftest import Database
+from tests.given import Given
+
+RECOUNT = "select * from recount_call_stats($1, $2)"
+NOON = datetime(2026, 2, 16, 12, 30, tzinfo=UTC)
+
+
+async def damaged(given: Given, connection: asyncpg.Connection, now: datetime, *days_ago: int) -> None:
+    """Calls of these days, each of whose counts somebody has changed by hand."""
+    agency = await given.agency()
+    for days in days_ago:
+        await given.call(agency, started_at=now - timedelta(days=days))
+    await connection.execute("update call_stats_daily set total_calls = total_calls + 5")
+
+
+async def totals(connection: asyncpg.Connection) -> list[int]:
+    return [row[0] for row in await connection.fetch("select total_calls from call_stats_daily order by stat_date")]
+
+
+async def test_damage_of_the_last_seven_days_is_repaired_and_logged(
+    given: Given, connection: asyncpg.Connection
+) -> None:
+    await damaged(given, connection, NOON, 7, 6, 0)
+    (run,) = await connection.fetch(RECOUNT, 7, NOON)
+    assert (run["job"], run["status"], run["rows"], run["rows_repaired"]) == ("recount_call_stats", "completed", 2, 2)
+    assert run["slot"] == datetime(2026, 2, 16, 12, tzinfo=UTC)
+    assert run["started_at"] <= run["finished_at"]
+    # The one of seven days ago is not among the seven.
+    assert await totals(connection) == [6, 1, 1]
+
+
+async def test_a_slot_is_done_once(given: Given, connection: asyncpg.Connection) -> None:
+    await damaged(given, connection, NOON, 0)
+    assert len(await connection.fetch(RECOUNT, 7, NOON)) == 1
+    assert await connection.fetch(RECOUNT, 7, NOON + timedelta(hours=5, minutes=29)) == []
+    (run,) = await connection.fetch(RECOUNT, 7, NOON + timedelta(hours=5, minutes=30))
+    assert (run["rows"], run["rows_repaired"]) == (1, 0)
+    assert await connection.fetchval("select count(*) from cron_job_logs") == 2
+
+
+async def test_many_who_ask_at_once_do_it_once(
+    given: Given, database: Database, connection: asyncpg.Connection
+) -> None:
+    await damaged(given, connection, NOON, *range(7))
+    askers = [await asyncpg.connect(database.dsn) for _ in range(12)]
+    try:
+        answers = await asyncio.gather(*(asker.fetch(RECOUNT, 7, NOON) for asker in askers))
+    finally:
+        for asker in askers:
+            await asker.close()
+    assert sum(map(len, answers)) == 1
+    assert await totals(connection) == [1] * 7
+
+
+async def test_one_that_died_in_the_middle_leaves_its_slot_to_another(
+    given: Given, database: Database, connection: asyncpg.Connection
+) -> None:
+    await damaged(given, connection, NOON, 0)
+    doomed = await asyncpg.connect(database.dsn)
+    await doomed.execute("begin")
+    assert len(await doomed.fetch(RECOUNT, 7, NOON)) == 1
+    assert await connection.fetch(RECOUNT, 7, NOON) == []
+    doomed.terminate()
+    async with asyncio.timeout(10):
+        while not (runs := await connection.fetch(RECOUNT, 7, NOON)):
+            await asyncio.sleep(0.05)
+    assert runs[0]["rows_repaired"] == 1
+    assert await connection.fetchval("select count(*) from cron_job_logs") == 1
+
+
+async def test_one_that_fails_says_why_and_is_tried_again(given: Given, connection: asyncpg.Connection) -> None:
+    await damaged(given, connection, NOON, 0)
+    await connection.execute("alter table call_stats_daily add constraint broken check (total_calls > 100) not valid")
+    (run,) = await connection.fetch(RECOUNT, 7, NOON)
+    assert (run["status"], run["rows_repaired"]) == ("failed", None)
+    assert "broken" in run["error"]
+    assert await totals(connection) == [6]
+    await connection.execute("alter table call_stats_daily drop constraint broken")
+    (run,) = await connection.fetch(RECOUNT, 7, NOON)
+    assert (run["status"], run["rows_repaired"]) == ("completed", 1)
+    assert await totals(connection) == [1]
+
+
+async def test_counts_that_change_meanwhile_are_not_taken_for_drift(
+    given: Given, database: Database, connection: asyncpg.Connection
+) -> None:
+    agency = await given.agency()
+    await given.calls(agency, 50, started_at=NOON)
+    stop = asyncio.Event()
+
+    async def write() -> None:
+        writer = await asyncpg.connect(database.dsn)
+        theirs = Given(writer)
+        while not stop.is_set():
+            await theirs.calls(agency, 3, started_at=NOON)
+            await writer.execute("update calls set disposition = 'voicemail' where random() < 0.2")
+        await writer.close()
+
+    writing = asyncio.create_task(write())
+    for slot in range(12):
+        (run,) = await connection.fetch("select * from recount_call_stats(30000, $1)", NOON + timedelta(hours=6 * slot))
+        assert run["rows_repaired"] == 0
+    stop.set()
+    await writing
+
+
+async def test_a_range_of_no_days_is_refused(connection: asyncpg.Connection) -> None:
+    with pytest.raises(asyncpg.RaiseError, match="days must be 1 or more, not 0"):
+        await connection.fetch(RECOUNT, 0, NOON)
+
+
+async def test_the_schedule_asks_until_it_is_stopped_whatever_it_hears(
+    given: Given, connections: Connections, connection: asyncpg.Connection
+) -> None:
+    await damaged(given, connection, datetime.now(UTC), 0)
+    await connection.execute("alter function recount_call_stats rename to gone")
+    schedule = asyncio.create_task(Schedule(connections, tick_seconds=0.02).run())
+    await asyncio.sleep(0.2)
+    await connection.execute("alter function gone rename to recount_call_stats")
+    async with asyncio.timeout(10):
+        while await totals(connection) != [1]:
+            await asyncio.sleep(0.02)
+    assert not schedule.done()
+    schedule.cancel()
+
+
+async def test_the_roles_of_supabases_api_may_neither_recount_nor_read_keys(connection: asyncpg.Connection) -> None:
+    async with connection.transaction():
+        await connection.execute("create role somebody")
+        for function in ("recount_call_stats(integer, timestamptz)", "ultravox_api_key(uuid)"):
+            assert not await connection.fetchval("select has_function_privilege('somebody', $1, 'execute')", function)
+        await connection.execute("drop role somebody")
