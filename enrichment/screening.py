@@ -24,6 +24,8 @@ def screen(transcript: Transcript) -> Transcript:
 def _screened(turn: Turn) -> Turn:
     if not _SUSPICIOUS.search(plain(turn.text)):
         return turn
-    said = sentences(turn.text)
-    kept = [sentence for sentence in said if not _COMMANDS.search(plain(sentence))]
-    return turn if len(kept) == len(said) else turn.model_copy(update={"text": " ".join(kept)})
+    text = turn.text
+    for sentence in sentences(text):
+        if _COMMANDS.search(plain(sentence)):
+            text = text.replace(sentence, "")
+    return turn if text is turn.text else turn.model_copy(update={"text": text.strip()})
