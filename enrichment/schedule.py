@@ -28,7 +28,7 @@ class Schedule:
             try:
                 for run in await self._connections.fetch(_RECOUNT, seconds=LONGEST_SECONDS):
                     level = log.error if run["status"] == "failed" else log.info
-                    level("recounted", **run)
+                    level("recounted", **{**run, "slot": run["slot"].isoformat()})
             except asyncpg.PostgresError as error:
                 log.error("the recount failed", error=str(error))  # noqa: TRY400 - the database's words say it all
             await asyncio.sleep(self._tick_seconds)

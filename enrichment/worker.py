@@ -87,22 +87,28 @@ class Worker:
 
     async def run(self, stop: asyncio.Event, *, drain: bool = False) -> None:
         """Works until `stop` is set or, to drain, until no job is open; what was begun is ended or put back."""
-        async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(work) for work in (self._write(), self._keep_alive())]
-            lanes = [group.create_task(self._work(lane, stop)) for lane in self._lanes]
-            if drain:
-                helpers.append(group.create_task(self._stop_when_drained(stop)))
-            await asyncio.wait(lanes)
-            await self._let_end()
-            for helper in helpers:
-                helper.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                helpers = [group.create_task(work) for work in (self._write(), self._keep_alive())]
+                lanes = [group.create_task(self._work(lane, stop)) for lane in self._lanes]
+                if drain:
+                    helpers.append(group.create_task(self._stop_when_drained(stop)))
+                await stop.wait()
+                # A claim may be waiting for a database that is away.
+                await asyncio.wait(lanes, timeout=self._options.stop_seconds)
+                await self._let_end()
+                for task in (*lanes, *helpers):
+                    task.cancel()
+        except ExceptionGroup as errors:
+            # The first to fail has ended the others.
+            raise errors.exceptions[0] from None
 
     async def _work(self, lane: _Lane, stop: asyncio.Event) -> None:
         while not stop.is_set():
             room, rests = lane.most - len(lane.held), lane.rests()
             jobs: list[Job] = []
-            # In halves: fewer, larger claims, and still something to do while one is under way.
-            if room * 2 >= lane.most and None not in rests:
+            # By the quarter: fewer, larger claims, and still something to do while one is under way.
+            if room * 4 >= lane.most and None not in rests:
                 jobs = await self._queue.claim(lane.job_type, room, [agency for agency in rests if agency])
             for job in jobs:
                 lane.held[job.id] = asyncio.create_task(self._do(lane, job))

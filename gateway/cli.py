@@ -1,8 +1,6 @@
 """The command line."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,19 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from database.binaries import EmbeddedError
-from database.migrate import MigrationError, migrate
-from database.rebuild import RebuildError, rebuild
+from database.migrate import migrate
+from database.rebuild import rebuild
+from gateway import cli_enrichment
 from gateway import demo as demonstration
 from gateway import doctor as examination
 from gateway.errors import SettingsError
+from gateway.explained import explained
 from gateway.serve import serve as run_server
 from gateway.settings import Need, Settings, read_settings
 from gateway.tokens import mint
 
 DATABASE_ONLY: tuple[Need, ...] = ("database",)
 DEMO_SEED = 20260101
-DEMO_DATA = Path(".demo")
 
 app = typer.Typer(
     help="An analytics gateway for voice-AI calling platforms: GraphQL and the legacy REST endpoints.",
@@ -39,19 +37,6 @@ out, err = Console(), Console(stderr=True)
 DataDir = Annotated[Path, typer.Option(help="Where the demo keeps its database.")]
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Errors that say what to do are shown without a traceback."""
-    try:
-        yield
-    except (SettingsError, EmbeddedError, MigrationError, RebuildError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        typer.echo(f"The database cannot be used: {error}\nTry: gateway doctor", err=True)
-        raise typer.Exit(2) from None
-
-
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; HOST otherwise.")] = None,
@@ -59,7 +44,7 @@ def serve(
 ) -> None:
     """Serve the gateway, set up from the environment."""
     given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    with _explained():
+    with explained():
         run_server(read_settings(**given))
 
 
@@ -67,19 +52,19 @@ def serve(
 def demo(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    data_dir: DataDir = DEMO_DATA,
+    data_dir: DataDir = demonstration.DATA_DIR,
     reset: Annotated[bool, typer.Option("--reset", help="Begin with new demo data.")] = False,
     seed: Annotated[int, typer.Option(help="Demo data are the same for the same seed and time.")] = DEMO_SEED,
 ) -> None:
     """Serve the gateway on an embedded PostgreSQL with demo data, until Ctrl-C."""
-    with _explained():
+    with explained():
         demonstration.run_demo(port=port, host=host, data_dir=data_dir, reset=reset, seed=seed)
 
 
 @app.command()
 def settings() -> None:
     """Print the settings in force, secrets hidden."""
-    with _explained():
+    with explained():
         table = Table("variable", "value", box=None)
         for name, value in read_settings(needs=()).shown().items():
             table.add_row(name, value)
@@ -89,7 +74,7 @@ def settings() -> None:
 @app.command()
 def doctor() -> None:
     """Check the database and the issuer, and say in plain words what is wrong."""
-    with _explained():
+    with explained():
         findings = asyncio.run(examination.examine(read_settings()))
     out.print(examination.report(findings))
     if any(finding.ok is False for finding in findings):
@@ -100,11 +85,11 @@ def doctor() -> None:
 def token(
     user: Annotated[UUID | None, typer.Argument(help="The user's id; the demo's owner without one.")] = None,
     hours: Annotated[float, typer.Option(help="How long it is valid.", min=0)] = 24,
-    data_dir: DataDir = DEMO_DATA,
+    data_dir: DataDir = demonstration.DATA_DIR,
 ) -> None:
     """Mint a token for a user: with SUPABASE_JWT_SECRET if it is set, for the demo otherwise."""
     lasts = timedelta(hours=hours)
-    with _explained():
+    with explained():
         secret = read_settings(needs=()).supabase_jwt_secret
         if secret is not None:
             if user is None:
@@ -119,7 +104,7 @@ def token(
 @app.command(name="migrate")
 def migrate_command() -> None:
     """Bring the database's tables, functions and triggers up to date."""
-    with _explained():
+    with explained():
         applied = migrate(_url(read_settings(needs=DATABASE_ONLY)))
     for name in applied:
         typer.echo(f"applied {name}")
@@ -152,15 +137,18 @@ def rebuild_command(
         finally:
             await connection.close()
 
-    with _explained():
+    with explained():
         typer.echo(f"{asyncio.run(run())} rows repaired")
 
 
 @app.command()
-def psql(data_dir: DataDir = DEMO_DATA) -> None:
+def psql(data_dir: DataDir = demonstration.DATA_DIR) -> None:
     """Open psql on the running demo's database."""
-    with _explained():
+    with explained():
         demonstration.run_psql(data_dir)
+
+
+cli_enrichment.add_to(app)
 
 
 def _url(read: Settings) -> str:

@@ -5,13 +5,16 @@ import errno
 import json
 import os
 import secrets
+import shlex
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -24,6 +27,7 @@ from database.binaries import EmbeddedError
 from database.demo import DEMO_OWNER_ID, fill
 from database.embedded import Server, attach, embedded, remove
 from database.migrate import migrate
+from gateway.demo_worker import show_progress, working
 from gateway.errors import SettingsError
 from gateway.logs import configure
 from gateway.serve import server_config
@@ -32,6 +36,7 @@ from gateway.signals import Signals
 from gateway.tokens import mint
 
 DATABASE = "gateway"
+DATA_DIR = Path(".demo")
 TOKEN_LASTS = timedelta(days=30)
 _out = Console()
 _err = Console(stderr=True)
@@ -60,7 +65,9 @@ def run_demo(port: int, host: str, data_dir: Path, reset: bool, seed: int) -> No
                     supabase_jwks_url=None, graphiql=True, introspection=True, log_format="console",
                     log_level="warning", host=host, port=listener.getsockname()[1],
                 )  # fmt: skip
-                _serve(settings, listener, signals, lambda: _announce(settings, data_dir, prepared))
+                with working(server.dsn(DATABASE), data_dir):
+                    announce = partial(_announce, settings, data_dir, prepared)
+                    _serve(settings, listener, signals, announce, server.dsn(DATABASE))
     except KeyboardInterrupt:
         _err.print("Stopped.")
 
@@ -76,6 +83,15 @@ def run_psql(data_dir: Path) -> None:
     if psql is None:
         raise EmbeddedError(f"There is no psql in {server.bin_dir} or on the PATH. Connect to {server.dsn(DATABASE)}")
     os.execv(psql, ["psql", server.dsn(DATABASE)])  # noqa: S606
+
+
+def demo_database(data_dir: Path) -> str:
+    """The address of the running demo's database.
+
+    Raises:
+        EmbeddedError: no demo runs on this folder.
+    """
+    return _running(data_dir).dsn(DATABASE)
 
 
 def demo_token(data_dir: Path, user_id: UUID = DEMO_OWNER_ID, *, expires_in: timedelta = TOKEN_LASTS) -> str:
@@ -176,11 +192,26 @@ async def _prepare(server: Server, data_dir: Path, seed: int) -> _Prepared:
         return _Prepared(who, filled, owner["last_day"], _secret(data_dir))
 
 
-def _serve(settings: Settings, listener: socket.socket, signals: Signals, announce: Callable[[], None]) -> None:
+def _serve(
+    settings: Settings, listener: socket.socket, signals: Signals, announce: Callable[[], None], dsn: str
+) -> None:
     configure(settings)
     config = server_config(settings)
-    server = _AnnouncingServer(config, announce)
-    signals.run(lambda: server.serve(sockets=[listener]), config.get_loop_factory())
+    progress: list[asyncio.Task[None]] = []
+
+    def announce_and_show() -> None:
+        announce()
+        progress.append(asyncio.create_task(show_progress(dsn, _err)))
+
+    async def serve() -> None:
+        try:
+            await _AnnouncingServer(config, announce_and_show).serve(sockets=[listener])
+        finally:
+            for task in progress:
+                task.cancel()
+            await asyncio.gather(*progress, return_exceptions=True)
+
+    signals.run(serve, config.get_loop_factory())
 
 
 def _announce(settings: Settings, data_dir: Path, prepared: _Prepared) -> None:
@@ -208,6 +239,9 @@ def _announce(settings: Settings, data_dir: Path, prepared: _Prepared) -> None:
     verbatim(f"curl -s {base}/graphql {bearer} -H 'Content-Type: application/json' -d '{body}'")
     heading("REST from a shell")
     verbatim(f"curl -s '{overview}' {bearer}")
+    heading("More calls, to watch the numbers move")
+    place = "" if data_dir == DATA_DIR else f" --data-dir {shlex.quote(str(data_dir))}"
+    verbatim(f"{sys.argv[0]} simulate{place}")
     if not prepared.filled and prepared.last_day and prepared.last_day < datetime.now(UTC).date():
         heading(f"The data ends on {prepared.last_day}. For new data up to now: make demo RESET=1")
     heading("Ctrl-C stops everything.")

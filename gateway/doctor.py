@@ -33,15 +33,24 @@ EXPECTED: Mapping[str, str] = {
     "in_progress_count progress_pct created_at completed_at",
     "calls": "id agency_id client_id campaign_id batch_id ultravox_call_id direction source status started_at "
     "joined_at ended_at duration_seconds end_reason has_recording transcript_status transcript analysis_status "
-    "analyzed_at disposition sentiment talk_ratio listen_ratio script_adherence interruptions objections "
+    "analyzed_at analyzed_by disposition sentiment talk_ratio listen_ratio script_adherence interruptions objections "
     "buying_signals is_qualified_lead issue_resolved escalated emails_sent sms_sent summary created_at updated_at",
     "call_stats_daily": " ".join(
         ["stat_date agency_id campaign_id client_id updated_at", *TIMESERIES_METRICS, *sums_of(TIMESERIES_METRICS)]
     ),
-    "enrichment_queue": "id call_id job_type status",
-    "cron_job_logs": "job started_at finished_at status rows error",
+    "enrichment_queue": "id agency_id call_id job_type status attempts run_after locked_by locked_until last_error",
+    "analysis_usage": "agency_id call_id asked_at model input_tokens output_tokens cost_usd",
+    "agency_keys": "agency_id ultravox_api_key",
+    "cron_job_logs": "job started_at finished_at status rows rows_repaired slot error",
 }
-FUNCTIONS = ("call_counts", "call_day", "call_stats_drift", "repair_call_stats")
+FUNCTIONS = (
+    "call_counts",
+    "call_day",
+    "call_stats_drift",
+    "repair_call_stats",
+    "recount_call_stats",
+    "ultravox_api_key",
+)
 TRIGGERS = (
     "calls_count_inserted",
     "calls_count_deleted",
@@ -49,6 +58,10 @@ TRIGGERS = (
     "calls_count_updated_to",
     "calls_count_truncated",
     "apply_at_commit",
+    "calls_settle_inserted",
+    "calls_settle_updated",
+    "calls_queue_inserted",
+    "calls_queue_updated",
 )
 
 _SQL = Path(__file__).parent / "sql"

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.errors import SettingsError
 
-Need = Literal["database", "issuer"]
+Need = Literal["database", "issuer", "analyser"]
 
 # Secrets that are printed in public documentation: whoever reads them can mint a token for any agency.
 PUBLIC_SECRETS = frozenset(
@@ -114,6 +114,35 @@ class Settings(BaseSettings):
     graphql_max_cost: int = Field(
         default=1_000, ge=100, description="Cost of an operation: a point a field, more for a report (docs/graphql.md)."
     )
+    analyser: Literal["embedded", "model"] = Field(
+        default="embedded",
+        description="Who understands calls: `embedded` rules (no network, rough), or a `model` at ANALYSER_URL.",
+    )
+    analyser_url: AnyHttpUrl = Field(
+        default=AnyHttpUrl("https://openrouter.ai/api/v1"),
+        description="Where the model is: any address that speaks the OpenAI protocol.",
+    )
+    analyser_api_key: SecretStr = Field(default=SecretStr(""), description="The key for ANALYSER_URL.")
+    analyser_model: str = Field(
+        default="openai/gpt-4o-mini", min_length=1, description="The model's name at ANALYSER_URL."
+    )
+    analyser_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="A model that takes longer for an answer is asked again later."
+    )
+    analyser_input_usd: float | None = Field(
+        default=None, ge=0, description="Price of a million input tokens, where the provider does not tell the cost."
+    )
+    analyser_output_usd: float | None = Field(default=None, ge=0, description="The same of a million output tokens.")
+    ultravox_url: AnyHttpUrl = Field(
+        default=AnyHttpUrl("https://api.ultravox.ai"),
+        description="Where transcripts are fetched from; the keys are kept for each agency (docs/enrichment.md).",
+    )
+    worker_concurrency: int | None = Field(
+        default=None, ge=1, le=1000, description="Calls a worker analyses at a time; 64 `embedded`, 8 with a `model`."
+    )
+    worker_lease_seconds: float = Field(
+        default=60.0, ge=1, description="Jobs of a worker that is not heard of for so long return to the queue."
+    )
     postgres_bin_dir: Path | None = Field(
         default=None, description="The demo's PostgreSQL binaries, where they are not the package's or the system's."
     )
@@ -150,7 +179,7 @@ def read_settings(*, needs: Collection[Need] = ("database", "issuer"), **given: 
     """The settings of this process.
 
     Args:
-        needs: what must be there beside the defaults: a database, a way to check tokens.
+        needs: what must be there beside the defaults: a database, a way to check tokens, a key for the model.
         given: overrides the environment.
 
     Raises:
@@ -168,6 +197,8 @@ def read_settings(*, needs: Collection[Need] = ("database", "issuer"), **given: 
             "SUPABASE_URL or SUPABASE_JWT_SECRET: one is needed to check tokens, SUPABASE_URL for ES256 and RS256, "
             "SUPABASE_JWT_SECRET for HS256, both while a project changes over"
         )
+    if "analyser" in needs and settings.analyser == "model" and not settings.analyser_api_key.get_secret_value():
+        missing.append(_wrong("analyser_api_key", "is missing, and ANALYSER is model"))
     if missing:
         raise SettingsError(_list(missing))
     return settings

@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+import database as database_room
 from enrichment.connections import Connections
 from enrichment.schedule import Schedule
 from tests.conftest import Database
@@ -140,3 +142,18 @@ async def test_the_roles_of_supabases_api_may_neither_recount_nor_read_keys(conn
         for function in ("recount_call_stats(integer, timestamptz)", "ultravox_api_key(uuid)"):
             assert not await connection.fetchval("select has_function_privilege('somebody', $1, 'execute')", function)
         await connection.execute("drop role somebody")
+
+
+async def test_pg_cron_can_ask_instead_of_a_worker(given: Given, connection: asyncpg.Connection) -> None:
+    """The extension is in none of the test's servers; its one function, by its documented signature, stands for it."""
+    await connection.execute(
+        "create schema cron; create table cron.jobs (name text, schedule text, command text);"
+        "create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as"
+        " $$ insert into cron.jobs values (job_name, schedule, command) returning 1::bigint $$"
+    )
+    await damaged(given, connection, datetime.now(UTC), 0)
+    await connection.execute((Path(database_room.__file__).parent / "sql" / "pg_cron.sql").read_text("utf-8"))
+    job = await connection.fetchrow("select * from cron.jobs")
+    assert (job["name"], job["schedule"]) == ("recount_call_stats", "2 */6 * * *")
+    await connection.execute(job["command"])
+    assert await totals(connection) == [1]

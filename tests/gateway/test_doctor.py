@@ -137,14 +137,14 @@ async def test_missing_columns_views_functions_and_triggers_are_named(database, 
     await connection.execute(
         """
         drop view v_call_batch_summary;
-        alter table calls drop column summary, drop column end_reason;
+        alter table calls drop column summary, drop column escalated;
         drop function repair_call_stats;
         alter table calls disable trigger calls_count_deleted;
         drop trigger apply_at_commit on call_stats_changes;
         """
     )
     [tables] = await found(database.dsn, "tables")
-    assert tables.words == "Missing: v_call_batch_summary, calls.end_reason, calls.summary. Run `gateway migrate`."
+    assert tables.words == "Missing: v_call_batch_summary, calls.escalated, calls.summary. Run `gateway migrate`."
     [counting] = await found(database.dsn, "counting")
     assert counting.ok is False
     assert "Missing functions: repair_call_stats." in counting.words
