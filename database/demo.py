@@ -1,9 +1,13 @@
-"""Fills an empty, migrated database with three months of believable calls, the same for the same seed and moment."""
+"""Fills an empty, migrated database with three months of calls as a platform records them: nothing is analysed yet.
+
+The same seed and moment give the same calls.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, time, timedelta
 from operator import attrgetter
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -22,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 Row = tuple[object, ...]
 
 CHUNK = 4000
-TRANSCRIPTS = 1500
+_NEWEST_FIRST = (Path(__file__).parent / "sql" / "demo_newest_first.sql").read_text("utf-8")
 UNDER_WAY = 4
 
 
@@ -42,7 +46,9 @@ class World:
 async def fill(
     connection: asyncpg.Connection, *, now: datetime, seed: int = 20260101, progress: Progress = lambda *_: None
 ) -> None:
-    """Write the demo as of `now` in one transaction; the rollup follows by its triggers.
+    """Write the demo as of `now` in one transaction; the rollup and the queue follow by their triggers.
+
+    The newest calls are first in the queue, so that the last days are complete soon.
 
     `now` carries its time zone. The connection is a plain one: JSON goes through asyncpg's own text codec.
     """
@@ -55,10 +61,11 @@ async def fill(
         await _copy_fields(connection, "call_batches", Batch, world.batches, progress)
         await _copy_fields(connection, "calls", Call, world.calls, progress)
         await _copy_fields(connection, "campaign_contacts", Contact, world.contacts, progress)
+        await connection.execute(_NEWEST_FIRST, now)
     # Vacuumed too, so that index-only scans work from the first query on.
     await connection.execute(
         "vacuum (analyze) agencies, clients, users, campaigns, call_batches, campaign_contacts, calls, "
-        "call_stats_changes, call_stats_daily"
+        "call_stats_changes, call_stats_daily, enrichment_queue"
     )
 
 
@@ -74,9 +81,12 @@ def imagine(now: datetime, rng: Random, progress: Progress) -> World:
     newcomer = DEMO_USERS[-1]
     world.users.append((newcomer.id, None, newcomer.role, None, newcomer.email))
     world.calls.sort(key=attrgetter("started_at"))
-    talks = [call for call in world.calls if call.talk_ratio is not None][-TRANSCRIPTS:]
-    for call in talks:
+    talks = [call for call in world.calls if call.story]
+    for done, call in enumerate(talks):
+        if done % CHUNK == 0:
+            progress("writing down what was said", done, len(talks))
         call.transcript = transcribe(rng, call, spoken_for[call.campaign_id or call.agency_id])
+    progress("writing down what was said", len(talks), len(talks))
     return world
 
 
@@ -130,7 +140,7 @@ async def _copy_fields(
     connection: asyncpg.Connection, table: str, row_type: type[Any], rows: Sequence[Any], progress: Progress
 ) -> None:
     """Copy rows whose fields are the table's columns; lists become JSON."""
-    columns = [column.name for column in fields(row_type)]
+    columns = [column.name for column in fields(row_type) if column.metadata.get("column", True)]
     values = attrgetter(*columns)
     for begin in range(0, len(rows), CHUNK):
         progress(table, begin, len(rows))

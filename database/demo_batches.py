@@ -113,7 +113,7 @@ class Desk:
                 self.contacts.append(contact)
             contact.call_id, contact.status = call.id, call.status
             contact.attempts += 1
-            if (call.status == "failed" or call.disposition == "no_answer") and contact.attempts < ATTEMPTS:
+            if (call.status == "failed" or call.joined_at is None) and contact.attempts < ATTEMPTS:
                 again.append(contact)
 
     def _contact(self, batch: Batch, status: str = "pending", call: Call | None = None) -> Contact:

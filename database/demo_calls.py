@@ -1,30 +1,50 @@
-"""Invents the calls of one campaign, each consistent in itself, from one source of randomness."""
+"""Invents the calls of one campaign: what the platform records of each, and the story that its transcript will tell."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
 from database.demo_plan import DAYS, RHYTHMS, Campaign, Client
-from database.demo_scripts import OBJECTIONS, SIGNALS, SUMMARIES, Remark
+from database.demo_scripts import OBJECTIONS, SIGNALS, Remark
 
-# Younger calls are left to `ongoing`: whatever is older has ended and was analysed before now.
+# Younger calls are left to `ongoing`: whatever is older has ended before now.
 SETTLED = timedelta(minutes=15)
 LONGEST_SECONDS = 720
+FAILING = 0.095
+"""The share of calls that fail on an ordinary day."""
 # A day of trouble with the line, and the first weeks, which were brought over from the platform's history.
 INCIDENT_DAY = 66
 HISTORICAL_DAYS = 20
 # How much likelier than on average a conversation of that hour (UTC) leads to a meeting.
 HOUR_OF_DAY = {13: 1.25, 14: 1.4, 15: 1.35, 16: 1.2, 17: 0.85, 18: 0.75, 21: 0.85, 22: 0.7, 23: 0.6}
-RATIOS = tuple(Decimal(n).scaleb(-4) for n in range(10001))
+
+
+@dataclass(slots=True)
+class Story:
+    """How a call that was answered goes. None of it is stored: the analysis has to find it in the transcript.
+
+    `talk` and `listen` are the shares of the call in which the agent and the other side speak. `skipped` are steps of
+    the script that the agent leaves out.
+    """
+
+    disposition: str
+    sentiment: str = "neutral"
+    talk: float = 0.5
+    listen: float = 0.3
+    interruptions: int = 0
+    objections: list[tuple[Remark, bool]] = field(default_factory=list)
+    signals: list[Remark] = field(default_factory=list)
+    skipped: frozenset[str] = frozenset()
+    resolved: bool = False
+    escalated: bool = False
 
 
 @dataclass(slots=True)
 class Call:
-    """A row of `calls`: the fields are its columns."""
+    """A row of `calls` as the platform writes it: the fields are its columns, but for the story."""
 
     id: UUID
     agency_id: UUID
@@ -43,24 +63,10 @@ class Call:
     duration_seconds: int | None = None
     end_reason: str | None = None
     has_recording: bool = False
-    transcript_status: str = "pending"
     transcript: list[dict[str, object]] | None = None
-    analysis_status: str = "pending"
-    analyzed_at: datetime | None = None
-    disposition: str | None = None
-    sentiment: str | None = None
-    talk_ratio: Decimal | None = None
-    listen_ratio: Decimal | None = None
-    script_adherence: Decimal | None = None
-    interruptions: int | None = None
-    objections: list[dict[str, object]] = field(default_factory=list)
-    buying_signals: list[dict[str, object]] = field(default_factory=list)
-    is_qualified_lead: bool = False
-    issue_resolved: bool = False
-    escalated: bool = False
     emails_sent: int = 0
     sms_sent: int = 0
-    summary: str | None = None
+    story: Story | None = field(default=None, metadata={"column": False})
 
 
 class Outcome(NamedTuple):
@@ -72,7 +78,6 @@ class Outcome(NamedTuple):
     objections: tuple[float, ...] = (1,)
     handled: float = 0
     signals: tuple[float, ...] = (1,)
-    qualified: float = 0
     email: float = 0
     sms: float = 0
     agent_hangs_up: float = 0.2
@@ -84,18 +89,18 @@ OUTCOMES = {
     "wrong_number": Outcome(24, 0.35, (0, 0.88, 0.12)),
     "gatekeeper_blocked": Outcome(44, 0.45, (0.04, 0.8, 0.16), (0.7, 0.3), 0.1),
     "dnc_requested": Outcome(30, 0.45, (0, 0.22, 0.78), (0.6, 0.4), 0.05, agent_hangs_up=0.1),
-    "not_interested": Outcome(74, 0.5, (0.05, 0.52, 0.43), (0.2, 0.5, 0.23, 0.07), 0.34, qualified=0.015, email=0.06),
-    "callback_requested": Outcome(
-        95, 0.45, (0.28, 0.63, 0.09), (0.55, 0.36, 0.09), 0.62, (0.62, 0.3, 0.08), 0.2, 0.18, 0.4
-    ),
+    "not_interested": Outcome(74, 0.5, (0.05, 0.52, 0.43), (0.2, 0.5, 0.23, 0.07), 0.34, email=0.06),
+    "callback_requested": Outcome(95, 0.45, (0.28, 0.63, 0.09), (0.55, 0.36, 0.09), 0.62, (0.62, 0.3, 0.08), 0.18, 0.4),
     "conversation": Outcome(
-        160, 0.5, (0.42, 0.48, 0.1), (0.46, 0.36, 0.14, 0.04), 0.66, (0.45, 0.36, 0.15, 0.04), 0.26, 0.3, 0.1, 0.4
+        160, 0.5, (0.42, 0.48, 0.1), (0.46, 0.36, 0.14, 0.04), 0.66, (0.45, 0.36, 0.15, 0.04), 0.3, 0.1, 0.4
     ),
     "appointment_booked": Outcome(
-        265, 0.35, (0.84, 0.15, 0.01), (0.4, 0.4, 0.2), 0.93, (0.04, 0.34, 0.4, 0.22), 0.96, 0.88, 0.45, 0.7
+        265, 0.35, (0.84, 0.15, 0.01), (0.4, 0.4, 0.2), 0.93, (0.04, 0.34, 0.4, 0.22), 0.88, 0.45, 0.7
     ),
 }
 CONVERSATIONS = ("conversation", "callback_requested", "not_interested")
+# What the agent may leave out of its script.
+STEPS = ("purpose", "questions", "goodbye")
 TALKED = (*CONVERSATIONS, "appointment_booked", "gatekeeper_blocked", "dnc_requested")
 
 
@@ -131,8 +136,7 @@ class Caller:
                 rng.choices(range(24), rhythm.hours, k=int(expected * rng.gauss(1, 0.09) + rng.random()))
             ):
                 started_at = midnight + timedelta(hours=hour, milliseconds=rng.randrange(3_600_000))
-                call = self._dial(started_at)
-                self._end(call, hour, 0.3 if day == INCIDENT_DAY else 0.095)
+                call = self.call(started_at, failing=0.3 if day == INCIDENT_DAY else FAILING)
                 if self.historical and day < HISTORICAL_DAYS:
                     call.source = "historical_sync"
                 if started_at <= now - SETTLED:
@@ -146,6 +150,12 @@ class Caller:
             if n > 0:
                 call.joined_at = call.updated_at = call.started_at + timedelta(seconds=self.rng.randint(4, 18))
         return calls
+
+    def call(self, started_at: datetime, *, failing: float = FAILING) -> Call:
+        """One whole call, to its end, with its story if anybody answered."""
+        call = self._dial(started_at)
+        self._end(call, started_at.hour, failing)
+        return call
 
     def _dial(self, started_at: datetime) -> Call:
         inbound = RHYTHMS[self.campaign.rhythm].inbound
@@ -183,56 +193,34 @@ class Caller:
             call.end_reason = "unjoined" if call.status == "completed" else call.end_reason
         call.duration_seconds = ringing + talking
         call.ended_at = call.updated_at = call.started_at + timedelta(seconds=call.duration_seconds)
-        if call.status == "failed" or not joined:
-            call.transcript_status = call.analysis_status = "skipped"
-            call.disposition = "no_answer" if call.status == "completed" else None
-            return
-        call.has_recording = rng.random() < 0.97
-        call.transcript_status = "completed"
-        call.analyzed_at = call.updated_at = call.ended_at + timedelta(seconds=rng.randint(15, 90))
-        if rng.random() < 0.004:
-            call.analysis_status, call.analyzed_at = "failed", None
-            return
-        call.analysis_status = "completed"
-        self._understand(call, disposition, outcome)
+        if call.status == "completed" and joined:
+            call.has_recording = rng.random() < 0.97
+            call.emails_sent = int(rng.random() < outcome.email)
+            call.sms_sent = int(rng.random() < outcome.sms)
+            call.story = self._story(disposition, outcome)
 
-    def _understand(self, call: Call, disposition: str, outcome: Outcome) -> None:
+    def _story(self, disposition: str, outcome: Outcome) -> Story:
         rng = self.rng
-        call.disposition = disposition
+        story = Story(disposition)
         if sum(outcome.sentiment):
-            call.sentiment = rng.choices(("positive", "neutral", "negative"), outcome.sentiment)[0]
-        call.emails_sent = int(rng.random() < outcome.email)
-        call.sms_sent = int(rng.random() < outcome.sms)
-        key = disposition
+            story.sentiment = rng.choices(("positive", "neutral", "negative"), outcome.sentiment)[0]
+        gloomy = story.sentiment == "negative"
+        story.talk = min(0.75, max(0.2, rng.gauss(0.53 if gloomy else 0.46, 0.075)))
+        story.listen = (1 - story.talk) * rng.uniform(0.78, 0.97)
         if disposition in TALKED:
-            self._listen(call, outcome)
-        call.is_qualified_lead = rng.random() < outcome.qualified * (1.0 if self.campaign.type == "sdr" else 0.12)
-        if self.campaign.type == "cs" and disposition in ("conversation", "callback_requested"):
-            call.issue_resolved = rng.random() < (0.78 if call.sentiment != "negative" else 0.35)
-            call.escalated = rng.random() < (0.04 if call.issue_resolved else 0.42)
-            if call.direction == "inbound" and (call.issue_resolved or call.escalated):
-                key = "resolved" if call.issue_resolved else "escalated"
-        call.summary = SUMMARIES[key].format(offer=self.client.offer)
-        if call.objections:
-            call.summary += f" Objection: {' '.join(str(call.objections[0]['text']).split()).lower()}."
-
-    def _listen(self, call: Call, outcome: Outcome) -> None:
-        rng = self.rng
-        gloomy = call.sentiment == "negative"
-        talk = min(0.75, max(0.2, rng.gauss(0.53 if gloomy else 0.46, 0.075)))
-        call.talk_ratio = RATIOS[int(talk * 10000)]
-        call.listen_ratio = RATIOS[int((1 - talk) * rng.uniform(0.78, 0.97) * 10000)]
-        adherence = rng.gauss(0.76 if gloomy else 0.84, 0.08) + (0.03 if call.source == "webhook" else 0)
-        call.script_adherence = RATIOS[int(min(1.0, max(0.3, adherence)) * 10000)]
-        call.interruptions = min(9, int(rng.expovariate(0.6 if gloomy else 1.1)))
-        rare = 0.25 if self.campaign.rhythm == "support" else 1.0
-        for remark in self._remarks(OBJECTIONS, outcome.objections, rare):
-            handled = rng.random() < outcome.handled * remark.ease
-            call.objections.append(
-                {"text": self._spelled(remark.text), "handled": handled, "quote": rng.choice(remark.quotes)}
-            )
-        for remark in self._remarks(SIGNALS, outcome.signals, rare):
-            call.buying_signals.append({"text": self._spelled(remark.text), "quote": rng.choice(remark.quotes)})
+            missed = 0.3 if gloomy else 0.16
+            story.skipped = frozenset(step for step in STEPS if rng.random() < missed)
+            story.interruptions = min(9, int(rng.expovariate(0.6 if gloomy else 1.1)))
+            rare = 0.25 if self.campaign.rhythm == "support" else 1.0
+            story.objections = [
+                (remark, rng.random() < outcome.handled * remark.ease)
+                for remark in self._remarks(OBJECTIONS, outcome.objections, rare)
+            ]
+            story.signals = self._remarks(SIGNALS, outcome.signals, rare)
+        if self.campaign.type == "cs" and disposition == "conversation":
+            story.resolved = rng.random() < (0.35 if gloomy else 0.78)
+            story.escalated = rng.random() < (0.04 if story.resolved else 0.42)
+        return story
 
     def _remarks(self, remarks: tuple[Remark, ...], counts: tuple[float, ...], rare: float) -> list[Remark]:
         """Some of the remarks, the first ones more often, none twice."""
@@ -243,9 +231,3 @@ class Caller:
         while len(chosen) < count:
             chosen[remarks[int(self.rng.random() ** 1.7 * len(remarks))]] = None
         return list(chosen)
-
-    def _spelled(self, text: str) -> str:
-        """Now and then the same text in other letters and spaces, as analysers write it."""
-        if self.rng.random() > 0.12:
-            return text
-        return self.rng.choice((text.lower(), text.lower() + " ", text.upper(), text.title(), text.replace(" ", "  ")))

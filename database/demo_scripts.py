@@ -63,7 +63,7 @@ OBJECTIONS = (
     Remark(
         "Need to talk to my partner",
         ("I would have to discuss this with my partner first.", "My business partner has to agree to that."),
-        "That makes sense. Shall we include them in a short call?",
+        "That makes sense. What would help the two of you to decide?",
         1.1,
     ),
     Remark(
@@ -175,64 +175,138 @@ QUESTIONS = {
         ("May I have the number on your last invoice?", "Let me see. It ends in four two one."),
         ("Did you try it a second time?", "Twice, with the same result."),
         ("I have found your account. Is the address still right?", "Yes, that is right."),
-        ("I see an appointment there. Shall I move it?", "If that is possible, yes please."),
+        ("Which version do you see at the bottom of the screen?", "It says four point two."),
         ("I am resetting that for you now. Could you try again?", "One moment, I will try."),
         ("Did anybody from our team contact you about it?", "Not so far."),
         ("Is it the same on another device?", "Let me check. Yes, the same."),
-        ("Would you like a confirmation by text message?", "That would be good."),
+        ("Is the number you are calling from the best one to reach you?", "It is, yes."),
         ("Is there anything else on that invoice?", "No, only that one line."),
         ("Thank you for waiting. I have the details here.", "No problem."),
     ),
 }
 CLOSINGS = {
     "appointment_booked": (
-        ("A specialist has time on Thursday at ten. Would that suit you?", "Thursday at ten works."),
-        ("Wonderful, I am sending the invitation now.", "Great, talk to you then."),
+        (
+            ("A specialist has time on Thursday at ten. Would that suit you?", "Thursday at ten works for me."),
+            ("Wonderful, I am sending the invitation for Thursday at ten now.", "Great, talk to you then."),
+        ),
+        (
+            ("Shall I book a meeting for Tuesday at two in the afternoon?", "Yes, Tuesday at two is fine."),
+            ("You are booked for Tuesday at two.", "Perfect, thank you."),
+        ),
+        (
+            (
+                "Could our specialist show you on Monday morning, say at nine?",
+                "Monday at nine sounds good, let's do it.",
+            ),
+            ("Done, Monday at nine is in the calendar.", "Sounds good. See you then."),
+        ),
     ),
     "conversation": (
-        ("Thank you for your time. I will send you a summary.", "Thanks, I will read it."),
-        ("Have a good day.", "You too."),
+        (("Thank you for your time. I will send you a summary.", "Thanks, I will read it."),),
+        (("I will send you the details we talked about.", "Okay, I will think about it."),),
+        (("Would you like to have another look at it first?", "Yes, let me think it over."),),
     ),
     "callback_requested": (
-        ("When may we call you again?", "Try me next Tuesday after lunch."),
-        ("Tuesday after lunch it is. Thank you.", "Okay, bye."),
+        (("When may we call you again?", "Try me next Tuesday after lunch."), ("Tuesday after lunch it is.", "Okay.")),
+        (("Shall I call back another time?", "Yes, call me back tomorrow morning."), ("I will do that.", "Good.")),
+        (("Is there a better moment?", "Can you call me again on Friday?"), ("Of course, on Friday.", "All right.")),
     ),
     "not_interested": (
-        ("Is there anything that would make it worth another look?", "No, it is just not for us."),
-        ("I understand. Thank you for being open with me.", "Goodbye."),
+        (("Is there anything that would make it worth another look?", "No, we are not interested."),),
+        (("May I send you something to read?", "No thank you, I am not interested."),),
+        (("Would it make sense to talk again later this year?", "No, this is not something for us, I'll pass."),),
     ),
     "dnc_requested": (
-        ("I only have one short question.", "Please take me off your list and do not call again."),
-        ("I am sorry for the trouble. Your number is removed as of now.", "Thank you. Goodbye."),
+        (
+            ("I only have one short question.", "Please take me off your list and do not call again."),
+            ("I am sorry for the trouble. Your number is removed as of now.", "Thank you."),
+        ),
+        (
+            (
+                "May I tell you in one sentence why I call?",
+                "No. Stop calling this number and remove me from your list.",
+            ),
+            ("I understand and have removed your number.", "Good."),
+        ),
     ),
     "gatekeeper_blocked": (
-        ("May I speak with the person responsible for {offer}?", "They do not take calls. I cannot put you through."),
-        ("Is there a better time, or an address to write to?", "No, please use the form on our website."),
+        (
+            (
+                "May I speak with the person responsible for {offer}?",
+                "They do not take calls. I cannot put you through.",
+            ),
+            ("Is there a better time, or an address to write to?", "No, please use the form on our website."),
+        ),
+        (
+            ("Could you connect me with {name}?", "I'm not able to transfer sales calls, sorry."),
+            ("Whom could I write to instead?", "There is a contact form on the website."),
+        ),
     ),
     "wrong_number": (
-        ("I am trying to reach {name}. Is that you?", "There is nobody of that name here."),
-        ("I am sorry, then I have the wrong number.", "No problem. Bye."),
+        (
+            (
+                "I am trying to reach {name}. Is that you?",
+                "You have the wrong number, there is nobody of that name here.",
+            ),
+            ("I am sorry, then I have the wrong number.", "No problem."),
+        ),
+        (
+            ("Is this {name}?", "No, wrong number. I don't know any {name}."),
+            ("I apologise for the mistake.", "That's all right."),
+        ),
     ),
     "resolved": (
-        ("That should be solved now. Can you confirm?", "Yes, it works. Thank you so much."),
-        ("Is there anything else I can do?", "No, that was all. Goodbye."),
+        (
+            ("That should be solved now. Can you confirm?", "Yes, it works now."),
+            ("Is there anything else I can do?", "No, that was all."),
+        ),
+        (
+            ("Could you check whether you see it on your side?", "Yes, the problem is solved."),
+            ("I am glad to hear that.", "That was quick."),
+        ),
     ),
     "escalated": (
-        ("I am handing this to a colleague who can look deeper.", "All right, I hope it is quick."),
-        ("You will hear from us within the hour.", "Okay, I will wait for the call."),
+        (
+            ("I am transferring you to a colleague who can look deeper.", "All right, I hope it is quick."),
+            ("You will hear from us within the hour.", "Okay, I will wait for the call."),
+        ),
+        (
+            ("I will escalate this to our technical team.", "It is still not working, so please do."),
+            ("One of our engineers will contact you today.", "Fine, I will wait."),
+        ),
     ),
 }
-SUMMARIES = {
-    "voicemail": "Reached a mailbox and left a short message about {offer}.",
-    "callback_requested": "Asked to be called again at a better time about {offer}.",
-    "not_interested": "Listened to the offer of {offer} and declined.",
-    "wrong_number": "The number does not belong to the person on the list.",
-    "dnc_requested": "Asked not to be called again; the number was taken off the list.",
-    "gatekeeper_blocked": "The front desk did not put the call through.",
-    "conversation": "Talked about {offer} and the way it is handled today.",
-    "appointment_booked": "Talked about {offer} and agreed on a meeting with a specialist.",
-    "resolved": "Called with a problem, which was solved during the call.",
-    "escalated": "Called with a problem that was handed to a colleague.",
+MAILBOXES = (
+    "You have reached the voicemail of {name}. Please leave a message after the tone.",
+    "Hi, this is {name}. I can't come to the phone right now. Leave a message and I will call you back. Beep.",
+    "The person you are calling is not available. Please record your message after the beep.",
+)
+MESSAGES = (
+    "Hello {name}, this is Ava from {company}. I am calling about {offer} and will try again. Have a good day.",
+    "Hi {name}, Ava from {company} here. It is about {offer}. I will call again tomorrow. Goodbye.",
+)
+FAREWELLS = (("Thank you for your time. Goodbye.", "Bye."), ("Have a good day.", "You too."))
+# After an answer that helped, and after one that did not.
+ACCEPTED = ("Okay, that makes sense.", "Fair enough, that is good to know.", "All right, that helps.")
+UNMOVED = {
+    False: ("Hm, I don't think that changes anything. {quote}", "I hear you, but still. {quote}"),
+    True: ("You are not listening. {quote}",),
+}
+# How it shows that somebody is pleased, or is not.
+MOODS = {
+    "positive": (
+        "That sounds great, thank you so much.",
+        "Wonderful, you have been very helpful.",
+        "I really appreciate that, this is excellent.",
+        "Perfect, that is great news, I love it.",
+    ),
+    "negative": (
+        "This is really annoying, you are wasting my time.",
+        "Honestly, this is ridiculous and I am fed up with it.",
+        "I am very unhappy about this, it is really bad.",
+        "That is unacceptable, I am really frustrated.",
+    ),
 }
 FIRST_NAMES = (
     "Maria", "James", "Linda", "Robert", "Aisha", "David", "Susan", "Carlos", "Karen", "Daniel", "Mei", "Thomas",
