@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test check fmt schema docs lock psql clean
+.PHONY: help demo test check fmt schema docs bench lock psql clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
 
 docs schema: $(VENV)/.dev ## Print schema.graphql, the metric and settings tables and the CLI help from the code
 	$(BIN)/python -m gateway.printed
+
+bench: $(VENV)/.dev ## Measure, beside floors in the same run (ONLY="accuracy worker" to choose)
+	$(BIN)/python -m bench $(ONLY)
 
 lock: $(VENV)/.dev ## Write constraints.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-annotate --upgrade --python-version 3.11 \
