@@ -234,7 +234,7 @@ CLOSINGS = {
         (
             (
                 "May I speak with the person responsible for {offer}?",
-                "They do not take calls. I cannot put you through.",
+                "They are not available for sales calls. I cannot put you through.",
             ),
             ("Is there a better time, or an address to write to?", "No, please use the form on our website."),
         ),
@@ -303,9 +303,9 @@ MOODS = {
     ),
     "negative": (
         "This is really annoying, you are wasting my time.",
-        "Honestly, this is ridiculous and I am fed up with it.",
+        "Honestly, this is ridiculous, how rude of you.",
         "I am very unhappy about this, it is really bad.",
-        "That is unacceptable, I am really frustrated.",
+        "That is unacceptable, I want to complain about this call.",
     ),
 }
 FIRST_NAMES = (
