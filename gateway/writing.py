@@ -67,6 +67,8 @@ async def run_worker(settings: Settings, *, drain: bool = False, until_input_end
     source, understands = Ultravox(url=str(settings.ultravox_url)), analyser(settings)
     try:
         async with connected(settings) as connections:
+            # Says at once, and before anything is started, that the tables are missing.
+            await connections.fetch("select from enrichment_queue limit 0")
             worker = Worker(connections, name, understands, source, options)
             helpers = [asyncio.create_task(Schedule(connections).run()), asyncio.create_task(_report(worker))]
             log.info("working", worker=name, analyser=settings.analyser)

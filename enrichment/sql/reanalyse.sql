@@ -1,11 +1,14 @@
 -- One row a call that was queued to be understood anew, in the order of ids: $1 agency or null for all, $2 first and
 -- $3 last UTC day or null, $4 only calls that were set aside, $5 the last id of the chunk before, $6 calls at most.
--- What is known of a call stays until it is replaced.
+-- What is known of a call stays until it is replaced; one without words, analysed elsewhere, is left as it is.
 with chosen as (
     select c.id
     from calls as c
     where c.id > $5 and c.status = 'completed'
-        and (c.analysis_status = 'failed' or (c.analysis_status = 'completed' and not $4::boolean))
+        and (
+            c.analysis_status = 'failed'
+            or (c.analysis_status = 'completed' and not $4::boolean and jsonb_array_length(c.transcript) > 0)
+        )
         and ($1::uuid is null or c.agency_id = $1)
         and ($2::date is null or c.started_at >= $2::date::timestamp at time zone 'UTC')
         and ($3::date is null or c.started_at < ($3::date + 1)::timestamp at time zone 'UTC')

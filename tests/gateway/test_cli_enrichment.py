@@ -78,10 +78,12 @@ async def test_a_range_is_analysed_once_more_and_its_numbers_stay_until_then(
     await given.call(ours, transcript=words(), started_at=NOW.replace(day=10))
     await given.call(theirs, transcript=words(), started_at=NOW)
     await given.call(ours, answered=False, started_at=NOW, analysis_status="skipped")
+    # Analysed elsewhere: there are no words to understand it by.
+    await given.call(ours, started_at=NOW)
     command = ["reanalyse", "--agency", str(ours), "--from", "2026-02-16", "--to", "2026-02-16"]
     assert run(database.dsn, *command).stdout == "1 calls queued\n"
     assert [row["call_id"] for row in await connection.fetch("select call_id from enrichment_queue")] == [inside]
-    assert await connection.fetchval("select sum(conversations_had) from call_stats_daily") == 3
+    assert await connection.fetchval("select sum(conversations_had) from call_stats_daily") == 4
     assert run(database.dsn, "reanalyse").stdout == "2 calls queued\n"
 
 

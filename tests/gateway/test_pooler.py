@@ -18,7 +18,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from enrichment.connections import Connections
+from enrichment.worker import Options, Worker
 from tests.conftest import Database
+from tests.enrichment.scenes import Scripted, Silent, waiting
 from tests.given import NOW, Given
 from tests.running import Running, running, settings_for
 
@@ -250,3 +253,29 @@ async def test_without_the_setting_the_pooler_means_refusals_and_never_a_number(
             await asyncio.gather(*(ask(number) for number in range(28)))
             assert (await behind.http.get("/readyz")).status_code == 503
             assert (await behind.http.get("/livez")).status_code == 200
+
+
+async def test_a_worker_does_its_work_behind_the_pooler(
+    database: Database, given: Given, connection: asyncpg.Connection
+) -> None:
+    await waiting(given, await given.agency(), 120)
+    async with pgbouncer(database.dsn) as address:
+        workers = [Connections(address, size=3, pooled=True) for _ in range(2)]
+        for each in workers:
+            await each.open()
+        done = await asyncio.gather(
+            *(
+                _drained(Worker(each, f"worker-{number}", Scripted(), Silent(), Options(poll_seconds=0.05)))
+                for number, each in enumerate(workers)
+            )
+        )
+        for each in workers:
+            await each.close()
+    assert sum(done) == 120
+    assert await connection.fetchval("select sum(meetings_booked) from call_stats_daily") == 120
+
+
+async def _drained(worker: Worker) -> int:
+    async with asyncio.timeout(30):
+        await worker.run(asyncio.Event(), drain=True)
+    return worker.done["analysed"]
