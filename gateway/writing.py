@@ -12,8 +12,6 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from enrichment.analysers.embedded import EmbeddedAnalyser
-from enrichment.analysers.model import ModelAnalyser
 from enrichment.analysis import Analyser
 from enrichment.connections import Connections
 from enrichment.schedule import Schedule
@@ -27,9 +25,13 @@ REPORT_SECONDS = 30.0
 
 
 def analyser(settings: Settings) -> Analyser:
-    """Who understands calls."""
+    """Who understands calls; imported when wanted, as no other command should wait half a second for either."""
     if settings.analyser == "embedded":
+        from enrichment.analysers.embedded import EmbeddedAnalyser  # noqa: PLC0415
+
         return EmbeddedAnalyser()
+    from enrichment.analysers.model import ModelAnalyser  # noqa: PLC0415
+
     return ModelAnalyser(
         url=str(settings.analyser_url),
         key=settings.analyser_api_key.get_secret_value(),
