@@ -217,7 +217,7 @@ class Caller:
                 for remark in self._remarks(OBJECTIONS, outcome.objections, rare)
             ]
             story.signals = self._remarks(SIGNALS, outcome.signals, rare)
-        if self.campaign.type == "cs" and disposition == "conversation":
+        if RHYTHMS[self.campaign.rhythm].inbound and disposition == "conversation":
             story.resolved = rng.random() < (0.35 if gloomy else 0.78)
             story.escalated = rng.random() < (0.04 if story.resolved else 0.42)
         return story

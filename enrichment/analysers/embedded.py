@@ -45,10 +45,10 @@ class EmbeddedAnalyser:
 
 def _understand(conversation: Conversation) -> Understanding:
     call = Reading(screen(conversation.transcript))
-    ended = disposition(call, conversation.end_reason)
-    # Who calls with a fault complains about what they have, which is neither for nor against an offer.
-    support = conversation.inbound and bool(call.find("agent.fixes"))
-    against, signals = ((), ()) if support else (objections(call), buying_signals(call))
+    support = conversation.inbound and bool(call.find("agent.fixes") or call.find("agent.hands_over"))
+    ended = disposition(call, conversation.end_reason, support=support)
+    # A machine has no opinion, and a caller with a fault complains about what they have, not about an offer.
+    against, signals = ((), ()) if support or ended in _NOBODY_THERE else (objections(call), buying_signals(call))
     resolved, escalated = is_resolved(call), is_escalated(call)
     return Understanding(
         disposition=ended,

@@ -1,9 +1,12 @@
 """Tells how the person on the other side felt about the call."""
 
+from functools import lru_cache
+
 from textblob.en import sentiment as read_sentiment
 
 from enrichment.analysers.reading import Reading
 from enrichment.analysis import Sentiment
+from enrichment.transcripts import Speaker
 
 # A plain sign ("you made my day", "stop wasting my time") counts 1. The dictionary only knows single words, of which
 # talk about prices and faults is full, so a whole sentence of them counts less. The end of a call tells most. The
@@ -18,12 +21,19 @@ _NEGATIVE_FROM = -1.5
 def sentiment(call: Reading) -> Sentiment:
     """How the user's side felt over the whole call; neutral where it gives no clear sign."""
     pleased, annoyed = call.places("feelings.positive"), call.places("feelings.negative")
-    end = len(call.user.sentences) - _LAST_SENTENCES
+    spoken = call.said[Speaker.USER]
+    end = len(spoken) - _LAST_SENTENCES
     feeling = 0.0
-    for place, _, said, _ in call.user.sentences:
-        polarity, _ = read_sentiment(said)
-        signs = (place in pleased) - (place in annoyed)
-        feeling += (signs + _WEIGHT_OF_WORDS * polarity) * (_WEIGHT_OF_LAST if place >= end else 1)
+    for index, sentence in enumerate(spoken):
+        signs = (sentence.place in pleased) - (sentence.place in annoyed)
+        feeling += (signs + _WEIGHT_OF_WORDS * _polarity(sentence.said)) * (_WEIGHT_OF_LAST if index >= end else 1)
     if feeling > _POSITIVE_FROM:
         return Sentiment.POSITIVE
     return Sentiment.NEGATIVE if feeling < _NEGATIVE_FROM else Sentiment.NEUTRAL
+
+
+@lru_cache(maxsize=20_000)
+def _polarity(sentence: str) -> float:
+    """What its words alone tell: from -1, bad, to 1, good."""
+    polarity, _ = read_sentiment(sentence)
+    return float(polarity)

@@ -1,37 +1,49 @@
-"""A call laid out for the rules: both sides' speech, and what of the phrase rules each of them says."""
+"""A call laid out for the analysis: every sentence, and which of the phrase rules it fulfils."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from enrichment.analysers.rules import read_rules
-from enrichment.analysers.speech import Sentence, Speech
+from enrichment.analysers.rules import told
+from enrichment.sentences import plain, sentences
 from enrichment.transcripts import Speaker, Transcript
 
-_RULES = read_rules()
 _NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*")
 _WORD = re.compile(r"\w")
 
 
+class Sentence(NamedTuple):
+    """A sentence as it was said and as rules see it; its place in the call and that of its turn."""
+
+    place: int
+    turn: int
+    said: str
+    plain: str
+
+
 class Reading:
-    """A screened transcript being read. A rule is named `table.rule`; a turn by its place in the transcript."""
+    """A screened transcript being read. A rule is named `table.rule`, a turn by its place in the transcript."""
 
     def __init__(self, transcript: Transcript) -> None:
         self.sides = tuple(turn.role for turn in transcript)
-        self.agent = Speech(transcript, Speaker.AGENT)
-        self.user = Speech(transcript, Speaker.USER)
-        self._found: dict[str, Sequence[Sentence]] = {}
+        self.said: Mapping[Speaker, list[Sentence]] = {side: [] for side in Speaker}
+        self._found: dict[str, list[Sentence]] = defaultdict(list)
+        place = 0
+        for index, turn in enumerate(transcript):
+            for text in sentences(turn.text):
+                sentence = Sentence(place, index, text, plain(text))
+                self.said[turn.role].append(sentence)
+                for rule in told(turn.role, sentence.plain):
+                    self._found[rule].append(sentence)
+                place += 1
 
     def find(self, rule: str) -> Sequence[Sentence]:
         """The sentences that say it, in their order."""
-        found = self._found.get(rule)
-        if found is None:
-            table, _, name = rule.partition(".")
-            speech = self.agent if table == "agent" else self.user
-            found = self._found[rule] = tuple(_RULES[table][name].find(speech))
-        return found
+        return self._found.get(rule, ())
 
     def places(self, rule: str) -> set[int]:
-        """The places, in its speech, of the sentences that say it."""
+        """The places of the sentences that say it."""
         return {sentence.place for sentence in self.find(rule)}
 
     def last(self, *rules: str) -> Mapping[int, int]:
@@ -44,12 +56,12 @@ class Reading:
 
     def last_turn(self, *rules: str) -> int:
         """The last turn that says one of these; -1 if none does."""
-        return max(self.last(*rules), default=-1)
+        return max((found[-1].turn for rule in rules if (found := self.find(rule))), default=-1)
 
     @property
     def user_spoke(self) -> bool:
         """Whether the user's side said a word; a recogniser's remark such as "[noise]" is none."""
-        return bool(_WORD.search(_NOISE.sub("", self.user.text)))
+        return any(_WORD.search(_NOISE.sub("", sentence.plain)) for sentence in self.said[Speaker.USER])
 
     def run(self, start: int, side: Speaker) -> range:
         """The next unbroken turns of one side at or after `start`."""
@@ -59,8 +71,3 @@ class Reading:
         while stop < len(self.sides) and self.sides[stop] is side:
             stop += 1
         return range(start, stop)
-
-
-def names(table: str) -> Sequence[str]:
-    """The names of a table's rules, in the file's order."""
-    return tuple(_RULES[table])

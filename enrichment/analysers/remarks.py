@@ -1,7 +1,7 @@
 """Collects what the user says for and against the offer, and how the agent meets it."""
 
-from enrichment.analysers.reading import Reading, names
-from enrichment.analysers.speech import Sentence
+from enrichment.analysers.reading import Reading, Sentence
+from enrichment.analysers.rules import names
 from enrichment.analysis import BuyingSignal, Objection
 from enrichment.transcripts import Speaker
 
@@ -34,7 +34,9 @@ def _is_handled(call: Reading, name: str, raised: int) -> bool:
     """Whether the agent spoke to what was raised in a turn, and the user let it rest after that."""
     answer = call.run(raised + 1, Speaker.AGENT)
     empty, ignoring = call.places("agent.acknowledges"), call.places("agent.ignores")
-    told = [sentence for sentence in call.agent.sentences if sentence.turn in answer and sentence.place not in empty]
+    told = [
+        sentence for sentence in call.said[Speaker.AGENT] if sentence.turn in answer and sentence.place not in empty
+    ]
     if not told or any(sentence.turn == told[0].turn and sentence.place in ignoring for sentence in told):
         return False
     if any(sentence.turn >= answer.stop for sentence in call.find(f"objections.{name}")):

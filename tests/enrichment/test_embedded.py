@@ -74,9 +74,15 @@ async def test_an_agreed_time_is_an_appointment(lines: tuple[str, ...]) -> None:
         ("A: Would Tuesday at ten suit you?", "U: No, I'd rather not fix a date yet."),
         ("A: Would Tuesday at ten suit you?", "U: Yes, that works.", "A: Great.", "U: Wait, no, cancel that please."),
         ("A: I have booked you for Tuesday at ten.", "U: What? I never agreed to a meeting."),
+        (
+            "A: I've booked you for Monday at ten.",
+            "U: What is this about?",
+            "A: Great, you'll get the invite.",
+            "U: Hm.",
+        ),
         ("A: When may I call you again?", "U: Tuesday at ten.", "A: Tuesday at ten it is.", "U: Okay."),
     ],
-    ids=["declined", "withdrawn", "only claimed", "a call back"],
+    ids=["declined", "withdrawn", "only claimed", "claimed twice", "a call back"],
 )
 async def test_a_time_that_was_not_agreed_is_no_appointment(lines: tuple[str, ...]) -> None:
     assert (await understood(*SALES, *lines)).disposition is not Disposition.APPOINTMENT_BOOKED
