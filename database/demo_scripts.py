@@ -262,7 +262,7 @@ CLOSINGS = {
             ("Is there anything else I can do?", "No, that was all."),
         ),
         (
-            ("Could you check whether you see it on your side?", "Yes, the problem is solved."),
+            ("I have fixed it on our side. Could you check whether it works?", "Yes, the problem is solved."),
             ("I am glad to hear that.", "That was quick."),
         ),
     ),
