@@ -10,7 +10,7 @@ from enrichment.transcripts import Speaker
 
 # A plain sign ("you made my day", "stop wasting my time") counts 1. The dictionary only knows single words, of which
 # talk about prices and faults is full, so a whole sentence of them counts less. The end of a call tells most. The
-# numbers are the ones that were right most often on the "dev" calls of tests/enrichment/corpus.jsonl.
+# numbers are the ones that were right most often on tests/enrichment/corpus_dev.jsonl.
 _WEIGHT_OF_WORDS = 0.25
 _LAST_SENTENCES = 2
 _WEIGHT_OF_LAST = 2.0

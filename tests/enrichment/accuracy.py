@@ -11,7 +11,6 @@ from typing import Any
 from enrichment.analysis import Analyser, CallAnalysis, Conversation
 from enrichment.transcripts import read_transcript
 
-_CORPUS = Path(__file__).with_name("corpus.jsonl")
 _NOTHING_TO_FOLLOW = frozenset({"voicemail", "no_answer"})
 _NEAR = 0.2 + 1e-9
 """One of the five steps more or less."""
@@ -42,7 +41,8 @@ class Case:
 
 def read_cases(split: str) -> Sequence[Case]:
     """The corpus' cases of one split, "dev" or "held"."""
-    lines = (json.loads(line) for line in _CORPUS.read_text(encoding="utf-8").splitlines() if line)
+    corpus = Path(__file__).with_name(f"corpus_{split}.jsonl")
+    lines = (json.loads(line) for line in corpus.read_text(encoding="utf-8").splitlines())
     return [
         Case(
             Conversation(
@@ -53,7 +53,6 @@ def read_cases(split: str) -> Sequence[Case]:
             line["labels"],
         )
         for line in lines
-        if line["split"] == split
     ]
 
 

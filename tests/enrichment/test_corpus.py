@@ -10,9 +10,13 @@ from enrichment.transcripts import Speaker, Transcript, read_transcript
 
 Call = dict[str, Any]
 
-_CALLS: list[Call] = [json.loads(line) for line in Path(__file__).with_name("corpus.jsonl").read_text().splitlines()]
 _STEPS = {"introduced", "stated_purpose", "asked_questions", "proposed_next_step", "said_goodbye"}
 _SPLITS = ("dev", "held")
+_CALLS: list[Call] = [
+    json.loads(line)
+    for split in _SPLITS
+    for line in Path(__file__).with_name(f"corpus_{split}.jsonl").read_text("utf-8").splitlines()
+]
 
 
 def _turns(call: Call) -> Transcript:
