@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from tests.listening import listening
+
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -126,19 +128,6 @@ async def resetting(writer: asyncio.StreamWriter) -> None:
 async def issuing() -> AsyncIterator[Issuer]:
     """An issuer that listens until the block ends."""
     issuer = Issuer()
-    underway: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(issuer.serve(reader, writer))
-        underway.add(task)
-        task.add_done_callback(underway.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/auth/v1/.well-known/jwks.json"
-    try:
+    async with listening(issuer.serve) as address:
+        issuer.url = f"{address}/auth/v1/.well-known/jwks.json"
         yield issuer
-    finally:
-        server.close()
-        for task in tuple(underway):
-            task.cancel()
-        await asyncio.gather(*underway, return_exceptions=True)

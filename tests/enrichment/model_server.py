@@ -15,6 +15,7 @@ from enrichment.analysers.model import ModelAnalyser
 from enrichment.analysis import Conversation, Usage
 from enrichment.errors import EnrichmentError
 from enrichment.transcripts import Speaker, Transcript, Turn
+from tests.listening import listening
 
 KEY = "sk-a-key-nobody-may-see"
 MODEL = "vendor/model-1"
@@ -192,22 +193,9 @@ async def resetting(_: Asked, writer: asyncio.StreamWriter) -> None:
 async def serving_models() -> AsyncIterator[ModelServer]:
     """A server that listens until the block ends."""
     server = ModelServer(otherwise=saying(FACTS))
-    underway: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(server.serve(reader, writer))
-        underway.add(task)
-        task.add_done_callback(underway.discard)
-
-    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
-    try:
+    async with listening(server.serve) as address:
+        server.url = f"{address}/v1"
         yield server
-    finally:
-        listener.close()
-        for task in tuple(underway):
-            task.cancel()
-        await asyncio.gather(*underway, return_exceptions=True)
 
 
 async def analysed(server: ModelServer, transcript: Transcript = SAID, **given: Any) -> Any:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import orjson
 
 from tests.issuer import Answer, answering
+from tests.listening import listening
 
 Message = dict[str, Any]
 
@@ -117,19 +118,6 @@ def said(role: str, text: str, start: str | None = None, end: str | None = None,
 async def playing() -> AsyncIterator[Platform]:
     """A platform that listens until the block ends."""
     platform = Platform()
-    underway: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(platform.serve(reader, writer))
-        underway.add(task)
-        task.add_done_callback(underway.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    platform.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(platform.serve) as address:
+        platform.url = address
         yield platform
-    finally:
-        server.close()
-        for task in tuple(underway):
-            task.cancel()
-        await asyncio.gather(*underway, return_exceptions=True)
