@@ -27,6 +27,7 @@ LONGEST_TRANSCRIPT = 1_000_000
 WRITTEN_TOGETHER = 200
 ATTEMPTS_TO_WRITE = 50
 _WRITE_PAUSE_SECONDS = 0.1
+_PUT_BACK_SECONDS = 2.0
 _NOTHING = Recorded((), has_recording=False)
 _OPEN = "select exists (select from enrichment_queue where status in ('queued', 'running')) as left_over"
 _KEY = "select ultravox_api_key($1) as key"
@@ -94,9 +95,7 @@ class Worker:
                 if drain:
                     helpers.append(group.create_task(self._stop_when_drained(stop)))
                 await stop.wait()
-                # A claim may be waiting for a database that is away.
-                await asyncio.wait(lanes, timeout=self._options.stop_seconds)
-                await self._let_end()
+                await self._let_end(lanes)
                 for task in (*lanes, *helpers):
                     task.cancel()
         except ExceptionGroup as errors:
@@ -222,16 +221,23 @@ class Worker:
             for lost in await self._queue.return_lost():
                 log.warning("a worker stopped answering", call_id=str(lost.call_id), job_type=lost.job_type)
 
-    async def _let_end(self) -> None:
-        tasks = [task for lane in self._lanes for task in lane.held.values()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._options.stop_seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def _let_end(self, lanes: list[asyncio.Task[None]]) -> None:
+        """Lets what is under way end and be written, for a while; then puts it back, if the database is there."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._options.stop_seconds):
+                await asyncio.wait(lanes)
+                await asyncio.gather(*self._under_way())
                 await self._outcomes.join()
+                return
+        for task in (*lanes, *self._under_way()):
+            task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PUT_BACK_SECONDS):
+                await asyncio.gather(*self._under_way(), return_exceptions=True)
+                await self._outcomes.join()
+
+    def _under_way(self) -> list[asyncio.Task[None]]:
+        return [task for lane in self._lanes for task in lane.held.values()]
 
     async def _stop_when_drained(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from database.lost import LOST
 from enrichment.analysis import Analyser
 from enrichment.connections import Connections
 from enrichment.schedule import Schedule
@@ -68,9 +69,8 @@ async def run_worker(settings: Settings, *, drain: bool = False, until_input_end
     name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}"
     source, understands = Ultravox(url=str(settings.ultravox_url)), analyser(settings)
     try:
+        await _look_for_tables(settings)
         async with connected(settings) as connections:
-            # Says at once, and before anything is started, that the tables are missing.
-            await connections.fetch("select from enrichment_queue limit 0")
             worker = Worker(connections, name, understands, source, options)
             helpers = [asyncio.create_task(Schedule(connections).run()), asyncio.create_task(_report(worker))]
             log.info("working", worker=name, analyser=settings.analyser)
@@ -84,6 +84,13 @@ async def run_worker(settings: Settings, *, drain: bool = False, until_input_end
     finally:
         await understands.close()
         await source.close()
+
+
+async def _look_for_tables(settings: Settings) -> None:
+    """Before anything is started; a database that is away is waited for later."""
+    async with connected(settings, patient=False) as connections:
+        with suppress(*LOST):
+            await connections.fetch("select from enrichment_queue limit 0")
 
 
 def _wait_for_input_to_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

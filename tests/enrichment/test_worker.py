@@ -363,6 +363,19 @@ async def test_a_database_that_goes_away_is_waited_for(
     assert await connection.fetchval("select sum(meetings_booked) from call_stats_daily") == 20
 
 
+async def test_a_worker_whose_database_is_away_still_stops_when_it_is_told_to() -> None:
+    nowhere = Connections("postgresql://nobody@127.0.0.1:1/nothing")
+    await nowhere.open()
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker(nowhere, options=Options(stop_seconds=0.2)).run(stop))
+    await asyncio.sleep(0.3)
+    assert not running.done()
+    stop.set()
+    async with asyncio.timeout(10):
+        await running
+    await nowhere.close()
+
+
 async def test_a_transcript_of_unbelievable_length_is_refused_unread(
     given: Given, connections: Connections, connection: asyncpg.Connection, monkeypatch: Any
 ) -> None:
