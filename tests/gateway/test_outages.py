@@ -73,9 +73,7 @@ class Stoppable:
 
     def stop(self) -> None:
         with self._running:
-            for process in self.processes():
-                with suppress(psutil.NoSuchProcess):
-                    process.resume()
+            self.thaw()
         self._running = ExitStack()
 
     def processes(self) -> list[psutil.Process]:
@@ -90,11 +88,14 @@ class Stoppable:
 
     def freeze(self) -> None:
         for process in self.processes():
-            process.suspend()
+            # A backend may end at any moment.
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
 
     def thaw(self) -> None:
         for process in self.processes():
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
     async def ask(self, sql: str, *values: object) -> Any:
         """A value, through a connection of the test's own."""
