@@ -15,12 +15,14 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from database.binaries import EmbeddedError
 from database.demo_live import Placed
 from database.demo_live import simulate as place_calls
 from enrichment import desk
 from enrichment.connections import Connections
 from gateway import demo as demonstration
 from gateway import writing
+from gateway.errors import SettingsError
 from gateway.explained import explained
 from gateway.logs import configure
 from gateway.settings import Need, Settings, read_settings
@@ -157,9 +159,11 @@ def _settings(data_dir: Path, *needs: Need) -> Settings:
     settings = read_settings(needs=())
     if settings.database_url.get_secret_value():
         return read_settings(needs=("database", *needs))
-    return read_settings(
-        needs=needs, database_url=demonstration.demo_database(data_dir), database_pooler="none", log_format="console"
-    )
+    try:
+        database_url = demonstration.demo_database(data_dir)
+    except EmbeddedError as error:
+        raise SettingsError(f"DATABASE_URL is not set. {error}") from None
+    return read_settings(needs=needs, database_url=database_url, database_pooler="none", log_format="console")
 
 
 def _ask(data_dir: Path, ask: Callable[[Connections, Settings], Awaitable[_T]], *needs: Need) -> _T:

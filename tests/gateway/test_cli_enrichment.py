@@ -131,6 +131,7 @@ async def test_a_database_without_the_tables_is_said_in_words(empty_database: Da
 def test_without_a_database_and_without_a_demo_it_is_said_how_to_get_one(tmp_path: Path) -> None:
     refused = run("", "queue", "--data-dir", str(tmp_path / "none"))
     assert refused.returncode == 2
+    assert "DATABASE_URL is not set" in refused.stderr
     assert "make demo" in refused.stderr
 
 
