@@ -25,7 +25,7 @@ FIRST_WAIT_SECONDS = 15.0
 LONGEST_TRANSCRIPT = 1_000_000
 """Characters of JSON; some thirty hours of talk. What is longer is no call."""
 WRITTEN_TOGETHER = 200
-ATTEMPTS_TO_WRITE = 50
+ATTEMPTS_TO_WRITE = 200
 _WRITE_PAUSE_SECONDS = 0.1
 _PUT_BACK_SECONDS = 2.0
 _NOTHING = Recorded((), has_recording=False)
@@ -38,8 +38,8 @@ class Options:
     """How a worker works. Times are in seconds."""
 
     analyses: int = 64
-    """Jobs held at the same time, of each type."""
     fetches: int = 16
+    """Jobs of each type that are held at the same time."""
     lease_seconds: float = 60.0
     """Jobs of a worker that is not heard of for so long return to the queue."""
     poll_seconds: float = 1.0
@@ -258,6 +258,6 @@ def _again(outcome: Outcome, tries: int) -> Outcome | None:
     if tries >= ATTEMPTS_TO_WRITE:
         log.warning("an outcome was given up", call_id=str(outcome.job.call_id), outcome=type(outcome).__name__)
         return None
-    if isinstance(outcome, Analysed) and tries == ATTEMPTS_TO_WRITE // 2:
-        return PutBack(outcome.job, "the call changed while it was analysed", counts=False)
+    if tries == ATTEMPTS_TO_WRITE // 2 and not isinstance(outcome, PutBack):
+        return PutBack(outcome.job, "its call changed, or was being written all the time", counts=False)
     return outcome

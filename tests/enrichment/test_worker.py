@@ -343,6 +343,23 @@ async def test_a_call_locked_by_somebody_else_is_written_when_it_is_free(
     assert analyser.heard.total() == 5
 
 
+async def test_a_call_whose_words_change_while_it_is_analysed_is_analysed_again(
+    given: Given, connections: Connections, connection: asyncpg.Connection, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(module, "ATTEMPTS_TO_WRITE", 4)
+
+    async def answer(said: str) -> CallAnalysis:
+        if said == "first":
+            await connection.execute("update calls set transcript = jsonb_set(transcript, '{1,text}', '\"second\"')")
+        return BOOKED.model_copy(update={"analyzed_by": f"scripted/{said}"})
+
+    await waiting(given, await given.agency(), transcript=words("first"))
+    analyser = Scripted(answer)
+    await drained(worker(connections, analyser))
+    assert analyser.heard == {"first": 1, "second": 1}
+    assert await connection.fetchval("select analyzed_by from calls") == "scripted/second"
+
+
 async def test_a_database_that_goes_away_is_waited_for(
     given: Given, connections: Connections, connection: asyncpg.Connection
 ) -> None:
