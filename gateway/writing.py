@@ -63,6 +63,8 @@ async def run_worker(settings: Settings, *, drain: bool = False, until_input_end
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if until_input_ends:
+        # Its parent has people waiting for answers.
+        os.nice(10)
         threading.Thread(target=_wait_for_input_to_end, args=(loop, stop), daemon=True).start()
     concurrency = settings.worker_concurrency or (64 if settings.analyser == "embedded" else 8)
     options = Options(analyses=concurrency, lease_seconds=settings.worker_lease_seconds)

@@ -23,7 +23,9 @@ class Workers:
     """Some workers on one database, all of which end with the test."""
 
     def __init__(self, dsn: str, **settings: str) -> None:
-        self._line, self._environment = command(dsn, "worker", **settings)
+        line, self._environment = command(dsn, "worker", **settings)
+        # Behind the other tests of this run, some of which watch the clock.
+        self._line = ["nice", "-n", "10", *line]
         self.alive: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:

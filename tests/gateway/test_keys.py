@@ -64,7 +64,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """It stands still until it is moved; waiting for the issuer stays real, but short."""
     clock = Clock()
     monkeypatch.setattr(keys, "monotonic", clock)
-    monkeypatch.setattr(keys, "TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr(keys, "TIMEOUT_SECONDS", 1.5)
     return clock
 
 
