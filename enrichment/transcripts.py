@@ -1,6 +1,5 @@
 """What was said in a call, and where it comes from when the call does not carry it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -49,11 +48,6 @@ def read_transcript(stored: str | bytes) -> Transcript:
         fault = error.errors(include_input=False, include_url=False)[0]
         where = " ".join(str(part) for part in fault["loc"]) or "the whole"
         raise Unusable(f"the transcript is not a list of turns: {where}: {fault['msg']}") from None
-
-
-def write_transcript(transcript: Sequence[Turn]) -> str:
-    """The turns as `calls.transcript` keeps them."""
-    return _TRANSCRIPT.dump_json(tuple(transcript)).decode()
 
 
 @dataclass(frozen=True)
