@@ -1,12 +1,15 @@
 """From a bearer token to a viewer: what a token must be, and what its user may see (contract, section 2)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from time import monotonic, time
 from typing import Any
 from uuid import UUID
 
 import jwt
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.keys import KeySet
@@ -19,11 +22,27 @@ from resolvers.viewer import Role, Viewer
 AUDIENCE = "authenticated"
 LEEWAY_SECONDS = 10
 LONGEST_TOKEN = 8_192
-REMEMBERED_USERS = 10_000
+REMEMBERED_TOKENS = 10_000
 
 # What a fault in a token's content can raise inside PyJWT: `exp` may be Infinity, an object, nested without end.
 _BAD_TOKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 _VIEWER = (Path(__file__).parent / "sql" / "viewer.sql").read_text("utf-8")
+
+
+@dataclass(frozen=True)
+class Token:
+    """What counts of a token that was checked."""
+
+    user_id: UUID
+    expires_at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    viewer: Viewer
+    expires_at: float
+    asked_at: float
 
 
 class Authenticator:
@@ -33,10 +52,17 @@ class Authenticator:
         self._settings = settings
         self._keys = keys
         self._database = database
-        self._viewers: TTLCache[UUID, Viewer] = TTLCache(REMEMBERED_USERS, settings.user_cache_seconds)
+        self._known: LRUCache[bytes, _Known] = LRUCache(REMEMBERED_TOKENS)
 
-    async def user(self, authorization: str | None) -> UUID:
-        """The user of an `Authorization` header; nothing but the signed `sub` decides it.
+    def known(self, authorization: str | None) -> Viewer | None:
+        """The viewer of an `Authorization` header that was remembered a moment ago, unless its token has expired."""
+        known = self._known.get(_digest(authorization)) if authorization else None
+        if known is None or monotonic() - known.asked_at >= self._settings.user_cache_seconds:
+            return None
+        return None if time() >= known.expires_at + LEEWAY_SECONDS else known.viewer
+
+    async def token(self, authorization: str | None) -> Token:
+        """The token of an `Authorization` header; nothing but its signed `sub` decides whose it is.
 
         Raises:
             Unauthenticated: the header or its token does not count.
@@ -56,20 +82,19 @@ class Authenticator:
                 "this is not a signed-in user's token (anon and service keys and anonymous users are not)"
             )
         try:
-            return parse_uuid(claims.get("sub"))
+            return Token(parse_uuid(claims.get("sub")), claims["exp"])
         except ValueError:
             raise Unauthenticated("the access token's `sub` is not a user id") from None
 
-    async def viewer(self, user_id: UUID) -> Viewer:
-        """What a user may see, as the `users` table says now or said seconds ago.
+    async def viewer(self, authorization: str, token: Token) -> Viewer:
+        """What a token's user may see, as the `users` table says now. It is remembered for the header.
 
         Raises:
             Forbidden: no such user, no agency, or a client role without a client.
             Unavailable: the database is away.
         """
-        if (known := self._viewers.get(user_id)) is not None:
-            return known
-        rows: Sequence[Mapping[str, Any]] = await self._database.fetch(_VIEWER, user_id)
+        asked_at = monotonic()
+        rows: Sequence[Mapping[str, Any]] = await self._database.fetch(_VIEWER, token.user_id)
         if not rows:
             raise Forbidden("this user is not known to the platform")
         row = rows[0]
@@ -78,8 +103,8 @@ class Authenticator:
         role = Role(row["role"])
         if role.sees_one_client and row["client_id"] is None:
             raise Forbidden("this user's role sees one client, and none is set")
-        viewer = Viewer(user_id, row["agency_id"], role, row["client_id"] if role.sees_one_client else None)
-        self._viewers[user_id] = viewer
+        viewer = Viewer(token.user_id, row["agency_id"], role, row["client_id"] if role.sees_one_client else None)
+        self._known[_digest(authorization)] = _Known(viewer, token.expires_at, asked_at)
         return viewer
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
@@ -127,3 +152,8 @@ class Authenticator:
         if not isinstance(claims["exp"], int | float):
             raise jwt.DecodeError("exp is not a number")  # PyJWT reads a string of digits as one
         return claims
+
+
+def _digest(authorization: str) -> bytes:
+    """Shorter than a token, and nothing to steal."""
+    return sha256(authorization.encode("utf-8", "surrogatepass")).digest()

@@ -1,10 +1,11 @@
 """The pass: from a request's headers to the reader that its answer is read with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from math import ceil
 from time import time
+from uuid import UUID
 
 from limits import parse
 from limits.aio.storage import MemoryStorage
@@ -14,16 +15,19 @@ from starlette.requests import Request
 from gateway import timing
 from gateway.auth import Authenticator
 from gateway.errors import TooManyRequests
+from gateway.plans import Plans
 from gateway.settings import Settings
 from resolvers.reader import Database, Reader
 
 
-@dataclass(frozen=True)
+@dataclass
 class Context:
     """What one request is answered with. `today` (UTC) is read once, so midnight cannot pass inside an answer."""
 
     reader: Reader
     today: date
+    plans: Plans = field(default_factory=Plans)
+    """Those of the request's document, once that is known."""
 
 
 class Gate:
@@ -49,9 +53,16 @@ class Gate:
             Unauthenticated, Forbidden, TooManyRequests, Unavailable: it may not pass.
         """
         with timing.stop("pass"):
-            user_id = await self._authenticator.user(request.headers.get("authorization"))
-            if self._share and not await self._limiter.hit(self._share, str(user_id)):
-                window = await self._limiter.get_window_stats(self._share, str(user_id))
-                raise TooManyRequests(max(1, ceil(window.reset_time - time())))
-            viewer = await self._authenticator.viewer(user_id)
+            authorization = request.headers.get("authorization", "")
+            if (viewer := self._authenticator.known(authorization)) is not None:
+                await self._count(viewer.user_id)
+            else:
+                token = await self._authenticator.token(authorization)
+                await self._count(token.user_id)
+                viewer = await self._authenticator.viewer(authorization, token)
         return Context(Reader(viewer, self._database), self._now().date())
+
+    async def _count(self, user_id: UUID) -> None:
+        if self._share and not await self._limiter.hit(self._share, str(user_id)):
+            window = await self._limiter.get_window_stats(self._share, str(user_id))
+            raise TooManyRequests(max(1, ceil(window.reset_time - time())))

@@ -27,6 +27,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.schema.schema import validate_document
 
 from gateway.errors import TooCostly
+from gateway.plans import Plans
 from gateway.settings import Settings
 
 REMEMBERED_TEXT = 400_000
@@ -51,10 +52,11 @@ COST_OF_REPORT: Mapping[str, int] = {
 
 @dataclass(frozen=True)
 class Checked:
-    """A document that was parsed, and what is wrong with it."""
+    """A document that was parsed, what is wrong with it, and what its execution has worked out so far."""
 
     document: DocumentNode
     errors: list[GraphQLError]
+    plans: Plans
 
 
 @dataclass
@@ -151,6 +153,7 @@ class Documents(SchemaExtension):
                 self._memory[text] = checked
         if checked is not None:
             context.graphql_document = checked.document
+            context.context.plans = checked.plans
             self._checked = checked
             if not checked.errors and context._provided_operation_name is None and _has_several(checked.document):
                 raise CannotGetOperationTypeError(None)  # Strawberry would take the first
@@ -173,7 +176,7 @@ class Documents(SchemaExtension):
             )
             if any(error.message == "Validation aborted." for error in errors):
                 raise _too_costly("the document is too intricate to be checked")
-            return Checked(document, errors)
+            return Checked(document, errors, Plans(None if errors else document))
         except RecursionError:
             raise _too_costly(f"the document is nested deeper than {settings.graphql_max_depth} levels") from None
         except GraphQLSyntaxError as error:

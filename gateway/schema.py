@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway import timing
 from gateway.context import Context
+from gateway.plans import PlannedExecutor
 from resolvers.campaigns import LIMIT as BATCHES_LIMIT
 from resolvers.campaigns import BatchStatus, Campaigns, campaigns
 from resolvers.filters import CampaignsFilters, Filters, HeatmapFilters, ReportFilters
@@ -35,7 +36,10 @@ NarrowedWeeks = Annotated[
 
 def _asked(info: Info, report: type, filters: ReportFilters | HeatmapFilters) -> tuple[Filters, Wanted]:
     with timing.stop("ask"):
-        return filters.resolve(info.context.today), selected(report, info.selected_fields)
+        wanted = info.context.plans.once(
+            "wanted", info._raw_info.field_nodes, info.variable_values, lambda: selected(report, info.selected_fields)
+        )
+        return filters.resolve(info.context.today), wanted
 
 
 # A report is nullable so that one that fails leaves the others of the same dashboard standing.
@@ -119,4 +123,9 @@ class Schema(strawberry.Schema):
 def build_schema(extensions: Iterable[Any] = ()) -> Schema:
     """The schema, with the extensions that each operation passes."""
     checked: list[type[SchemaExtension]] = list(extensions)
-    return Schema(query=Query, extensions=checked, config=StrawberryConfig(scalar_map=dict(SCALARS)))
+    return Schema(
+        query=Query,
+        extensions=checked,
+        execution_context_class=PlannedExecutor,
+        config=StrawberryConfig(scalar_map=dict(SCALARS)),
+    )

@@ -61,12 +61,18 @@ class Quotient(Metric):
         return (self.of, *self.over)
 
     def value(self, sums: Sums) -> Number | None:
-        divisor = sum(sums[name] for name in self.over)
+        part, divisor = sums[self.of], sums[self.over[0]]
+        for name in self.over[1:]:
+            divisor += sums[name]
         if not divisor:
             return None
-        exact = Decimal(sums[self.of]) * self.scale / divisor
-        rounded = exact.quantize(Decimal(1).scaleb(-self.digits), ROUND_HALF_UP)
-        return float(rounded) if self.digits else int(rounded)
+        if part.__class__ is int and divisor.__class__ is int and part >= 0 and divisor > 0:
+            # Half up, in whole numbers: many times faster. Their quotient is the float nearest to the decimal, too.
+            rounded: int = (2 * part * self.scale * 10**self.digits + divisor) // (2 * divisor)
+            return rounded / 10**self.digits if self.digits else rounded
+        exact = Decimal(part) * self.scale / divisor
+        decimal = exact.quantize(Decimal(1).scaleb(-self.digits), ROUND_HALF_UP)
+        return float(decimal) if self.digits else int(decimal)
 
 
 @dataclass(frozen=True, kw_only=True)

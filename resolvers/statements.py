@@ -1,8 +1,9 @@
 """The reports' SQL: `.sql` files with holes, and how a hole is filled."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,22 +38,27 @@ def fill(text: str, sql: Mapping[str, str], values: Mapping[str, object]) -> tup
     Returns:
         the SQL, and the arguments it binds: only those it names, each once.
     """
-    arguments: list[object] = []
+    filled, names = _filled(text, tuple(sql.items()))
+    return filled, [values[name] for name in names]
+
+
+@lru_cache(maxsize=1_000)
+def _filled(text: str, sql: tuple[tuple[str, str], ...]) -> tuple[str, tuple[str, ...]]:
+    """The filled text and the names of what it binds. The same few questions are asked over and over."""
+    ours = dict(sql)
     places: dict[str, str] = {}
 
     def place(hole: re.Match[str]) -> str:
         name = hole[1]
-        if name in sql:
-            return _HOLE.sub(place, sql[name])
-        if name not in places:
-            arguments.append(values[name])
-            places[name] = f"${len(arguments)}"
-        return places[name]
+        if name in ours:
+            return _HOLE.sub(place, ours[name])
+        return places.setdefault(name, f"${len(places) + 1}")
 
-    return _HOLE.sub(place, text), arguments
+    return _HOLE.sub(place, text), tuple(places)
 
 
-def summed(metrics: Iterable[str], relation: str) -> str:
+@lru_cache(maxsize=1_000)
+def summed(metrics: frozenset[str], relation: str) -> str:
     """The select list that adds up what these metrics follow from, over `call_counts` or the rollup's columns."""
     sums = sorted(sums_of(metrics))
     return (

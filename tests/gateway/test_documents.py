@@ -364,7 +364,12 @@ def _remembering(factory: partial[Documents], text: str) -> None:
     """Passes a text through an extension of its own, as an operation does."""
     extension = factory()
     extension.execution_context = SimpleNamespace(  # type: ignore[assignment]
-        schema=SCHEMA, query=text, graphql_document=None, pre_execution_errors=None, _provided_operation_name=None
+        schema=SCHEMA,
+        query=text,
+        graphql_document=None,
+        pre_execution_errors=None,
+        _provided_operation_name=None,
+        context=SimpleNamespace(),
     )
     for _ in extension.on_parse():
         pass
