@@ -47,13 +47,24 @@ class Gate:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def admit(self, request: Request) -> Context:
-        """The context of a request whose token counts.
+        """The context of a request; it may have entered already.
+
+        Raises:
+            Unauthenticated, Forbidden, TooManyRequests, Unavailable: it may not pass.
+        """
+        state = request.scope["state"]
+        if "refused" in state:
+            raise state["refused"]
+        entered: Context = state.get("admitted") or await self.enter(request.headers.get("authorization", ""))
+        return entered
+
+    async def enter(self, authorization: str) -> Context:
+        """The context of a request with this `Authorization` header, if its token counts. Counts as one request.
 
         Raises:
             Unauthenticated, Forbidden, TooManyRequests, Unavailable: it may not pass.
         """
         with timing.stop("pass"):
-            authorization = request.headers.get("authorization", "")
             if (viewer := self._authenticator.known(authorization)) is not None:
                 await self._count(viewer.user_id)
             else:

@@ -3,12 +3,11 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from os import urandom
 from time import perf_counter
-from uuid import uuid4
 
 import orjson
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,10 +20,10 @@ log = structlog.get_logger()
 
 ALLOWED_HEADERS = (
     "authorization, x-client-info, apikey, content-type, x-retry-count, traceparent, tracestate, baggage, x-region, "
-    "x-request-id"
+    "x-request-id, if-none-match"
 )
 """What supabase-js sends, and our own; a browser asks before it sends any of them."""
-EXPOSED_HEADERS = "retry-after, server-timing, x-request-id"
+EXPOSED_HEADERS = "etag, retry-after, server-timing, x-request-id"
 PREFLIGHT_SECONDS = 86_400
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -36,6 +35,13 @@ class Door:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._origins = {origin.encode() for origin in settings.cors_origins}
+        self._always = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"access-control-allow-headers", ALLOWED_HEADERS.encode()),
+            (b"access-control-expose-headers", EXPOSED_HEADERS.encode()),
+            (b"access-control-allow-origin", b"*") if b"*" in self._origins else (b"vary", b"Origin"),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on."""
@@ -43,9 +49,9 @@ class Door:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        headers = dict(reversed(scope["headers"]))  # the first of several counts
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else urandom(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -56,12 +62,17 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                answer = MutableHeaders(scope=message)
-                answer["X-Request-Id"] = request_id
-                answer["X-Content-Type-Options"] = "nosniff"
-                answer.setdefault("Cache-Control", "private, no-store")
-                answer["Server-Timing"] = timing.header({**stops, "total": perf_counter() - started})
-                self._allow(headers.get("origin"), answer)
+                timings = timing.header({**stops, "total": perf_counter() - started})
+                message["headers"] = [
+                    *message["headers"],
+                    *self._always,
+                    (b"x-request-id", request_id.encode()),
+                    (b"server-timing", timings.encode()),
+                ]
+                if not any(name == b"cache-control" for name, _ in message["headers"]):
+                    message["headers"].append((b"cache-control", b"private, no-store"))
+                if b"*" not in self._origins and (origin := headers.get(b"origin")) in self._origins:
+                    message["headers"].append((b"access-control-allow-origin", origin))
             await send(message)
 
         try:
@@ -85,17 +96,6 @@ class Door:
                 status=status,
                 milliseconds=round((perf_counter() - started) * 1000, 2),
             )
-
-    def _allow(self, origin: str | None, answer: MutableHeaders) -> None:
-        allowed = self._settings.cors_origins
-        if "*" in allowed:
-            answer["Access-Control-Allow-Origin"] = "*"
-        else:
-            answer.add_vary_header("Origin")
-            if origin in allowed:
-                answer["Access-Control-Allow-Origin"] = origin
-        answer["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
-        answer["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
 
 
 def _is_api(path: str) -> bool:

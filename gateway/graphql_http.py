@@ -69,6 +69,8 @@ class GraphQLEndpoint:
                 headers=headers_of(error),
                 media_type=media_type,
             )
+        if result.errors:
+            request.scope["state"]["has_errors"] = True
         with timing.stop("shape"):
             return self._shaped(result, media_type, request_id)
 

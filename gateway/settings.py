@@ -91,6 +91,18 @@ class Settings(BaseSettings):
         le=30,
         description="How long a user's agency and role are remembered; a change shows after it.",
     )
+    reuse: bool = Field(
+        default=True, description="Give an answer again while nothing of its agency's data has changed (`off`: never)."
+    )
+    reuse_seconds: float = Field(
+        default=0.05,
+        ge=0,
+        le=60,
+        description="The database is asked for changes of an agency so often at most: a change shows after it.",
+    )
+    reuse_max_bytes: int = Field(
+        default=64_000_000, ge=0, description="Memory for answers that may be given again, of each process."
+    )
     request_timeout_seconds: float = Field(
         default=10.0, gt=0, description="A request that takes longer is answered with 503."
     )

@@ -1,6 +1,7 @@
 """A gateway that really listens, and a client for its two doors."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -52,6 +53,8 @@ def settings_for(dsn: str, **given: Any) -> Settings:
     defaults: Mapping[str, Any] = {
         "supabase_jwt_secret": SECRET,
         "user_cache_seconds": 0,
+        "reuse": os.environ.get("TEST_REUSE", "on"),
+        "reuse_seconds": 0,
         "rate_limit": "off",
         "introspection": True,
         "log_level": "error",

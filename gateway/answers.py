@@ -1,0 +1,181 @@
+"""Nothing twice: a whole answer is given again for as long as nothing of its agency's data has changed."""
+
+import asyncio
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from cachetools import LRUCache
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway import graphql_http, timing
+from gateway.context import Context, Gate
+from gateway.settings import Settings
+from gateway.versions import Versions
+from resolvers.errors import AnalyticsError
+from rest_compat.routes import PREFIX
+
+Headers = list[tuple[bytes, bytes]]
+
+_BESIDE_BODIES = 1_000
+"""Bytes that an answer takes in memory beside its body and its request's."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent, whoever asks."""
+
+    headers: Headers
+    body: bytes
+    etag: bytes | None
+    """For a GET or HEAD."""
+
+    async def send(self, headers: Mapping[bytes, bytes], send: Send) -> None:
+        """Sends it, or only that it is still the same to one who has it."""
+        if self.etag and _matches(self.etag, headers.get(b"if-none-match")):
+            kept = [(name, value) for name, value in self.headers if not name.startswith(b"content-")]
+            await send({"type": "http.response.start", "status": 304, "headers": kept})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": self.headers})
+            await send({"type": "http.response.body", "body": self.body})
+
+
+@dataclass(frozen=True)
+class _Kept:
+    version: int
+    answer: Answer
+    size: int
+
+
+class Answers:
+    """Stands before the application; what it cannot answer by itself it passes on.
+
+    An answer is kept for those who may see the same (agency, role, client), who ask the same (all of the request that
+    the application reads) on the same day, and for the version the data had before it was read.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate, versions: Versions, settings: Settings) -> None:
+        self._app = app
+        self._gate = gate
+        self._versions = versions
+        self._settings = settings
+        self._kept: LRUCache[Hashable, _Kept] = LRUCache(settings.reuse_max_bytes, getsizeof=lambda kept: kept.size)
+        self._under_way: dict[Hashable, asyncio.Future[Answer | None]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        once = scope.get("method") == "POST" and not self._settings.reuse
+        if scope["type"] != "http" or once or not _is_question(scope):
+            await self._app(scope, receive, send)
+            return
+        headers = dict(reversed(scope["headers"]))  # the first of several counts, as it does for the application
+        if not self._settings.reuse:
+            if (answer := await self._computed(scope, receive, send)) is not None:
+                await answer.send(headers, send)
+            return
+        body, receive = await self._body(receive) if scope["method"] == "POST" else (b"", receive)
+        context = await self._entered(scope, headers)
+        if context is None or body is None:
+            await self._app(scope, receive, send)
+            return
+
+        viewer = context.reader.viewer
+        try:
+            version = await self._versions.of(viewer.agency_id)
+        except AnalyticsError as error:
+            scope["state"]["refused"] = error
+            await self._app(scope, receive, send)
+            return
+        key = (
+            *(viewer.agency_id, viewer.role, viewer.client_id, context.today),
+            *(scope["method"], scope["path"], scope["query_string"], body),
+            *(headers.get(b"accept"), headers.get(b"content-type")),
+        )
+        kept = self._kept.get(key)
+        if kept is not None and kept.version == version:
+            with timing.stop("reuse"):
+                await kept.answer.send(headers, send)
+            return
+        if (others := self._under_way.get((key, version))) is not None:
+            if (answer := await asyncio.shield(others)) is not None:
+                await answer.send(headers, send)
+            else:
+                await self._app(scope, receive, send)
+            return
+        self._under_way[key, version] = flight = asyncio.get_running_loop().create_future()
+        answer = None
+        try:
+            answer = await self._computed(scope, receive, send)
+            if answer is not None:
+                size = len(answer.body) + len(body) + _BESIDE_BODIES
+                if size <= self._settings.reuse_max_bytes:
+                    self._kept[key] = _Kept(version, answer, size)
+        finally:
+            del self._under_way[key, version]
+            flight.set_result(answer)
+        if answer is not None:
+            await answer.send(headers, send)
+
+    async def _entered(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context | None:
+        """Lets the request pass; where it may not, the application says so."""
+        try:
+            context = await self._gate.enter(headers.get(b"authorization", b"").decode("latin-1"))
+        except AnalyticsError as error:
+            scope["state"]["refused"] = error
+            return None
+        scope["state"]["admitted"] = context
+        return context
+
+    async def _body(self, receive: Receive) -> tuple[bytes | None, Receive]:
+        """A body, if it is one that is answered; and the way to receive it again."""
+        messages: list[Message] = []
+        size = 0
+        while size <= self._settings.graphql_max_body_bytes:
+            messages.append(message := await receive())
+            size += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                break
+        whole = size <= self._settings.graphql_max_body_bytes and messages[-1]["type"] == "http.request"
+        again = iter(messages)
+
+        async def received() -> Message:
+            message = next(again, None)
+            return await receive() if message is None else message
+
+        return b"".join(message.get("body", b"") for message in messages) if whole else None, received
+
+    async def _computed(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+        """The application's answer; None for one that nobody else should get, which is sent."""
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, keep)
+        if not messages or messages[0]["status"] != 200 or "has_errors" in scope["state"]:
+            for message in messages:
+                await send(message)
+            return None
+        body = b"".join(message.get("body", b"") for message in messages[1:])
+        shown: Headers = [(name.lower(), value) for name, value in messages[0]["headers"]]
+        if scope["method"] == "POST":
+            return Answer(shown, body, None)
+        etag = b'"' + blake2b(body, digest_size=16).hexdigest().encode() + b'"'
+        shown += [(b"etag", etag), (b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept")]
+        return Answer(shown, body, etag)
+
+
+def _is_question(scope: Scope) -> bool:
+    """Whether a report may be asked for, and not the explorer's page."""
+    path, method = scope["path"], scope["method"]
+    if path == graphql_http.PATH:
+        return method == "POST" or (method in ("GET", "HEAD") and b"query=" in scope["query_string"])
+    return method in ("GET", "HEAD") and path.startswith(PREFIX)
+
+
+def _matches(etag: bytes, condition: bytes | None) -> bool:
+    """RFC 9110, section 13.1.2: any of a list, compared weakly."""
+    if condition is None:
+        return False
+    return condition.strip() == b"*" or etag in (tag.strip().removeprefix(b"W/") for tag in condition.split(b","))

@@ -1,0 +1,51 @@
+"""Whether anything of an agency has changed: the version that the database keeps, asked at most once in a while."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from uuid import UUID
+
+from cachetools import LRUCache
+
+from resolvers.reader import Database
+
+REMEMBERED_AGENCIES = 10_000
+_VERSION = (Path(__file__).parent / "sql" / "version.sql").read_text("utf-8")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    at: float
+    version: asyncio.Task[int]
+
+
+class Versions:
+    """The versions of agencies, none older than so many seconds.
+
+    A version's age is counted from before it was asked for, so whatever had been committed that long ago is in it,
+    however long the answer took.
+    """
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database = database
+        self._seconds = seconds
+        self._asked: LRUCache[UUID, _Asked] = LRUCache(REMEMBERED_AGENCIES)
+
+    async def of(self, agency: UUID) -> int:
+        """The agency's version; those who ask at the same time share the question.
+
+        Raises:
+            Unavailable: the database is away or too slow.
+        """
+        now = monotonic()
+        asked = self._asked.get(agency)
+        if asked is None or now - asked.at >= self._seconds or (asked.version.done() and asked.version.exception()):
+            asked = self._asked[agency] = _Asked(now, asyncio.create_task(self._read(agency)))
+        # One that stops waiting must not take the answer from the others.
+        return asked.version.result() if asked.version.done() else await asyncio.shield(asked.version)
+
+    async def _read(self, agency: UUID) -> int:
+        (row,) = await self._database.fetch(_VERSION, agency)
+        version: int = row["version"]
+        return version

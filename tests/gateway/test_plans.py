@@ -1,0 +1,170 @@
+"""Compiled execution answers as the standard executor does: the same data, in the same order, with the same errors."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import hypothesis
+import orjson
+import pytest
+from graphql import GraphQLObjectType, get_named_type, is_object_type, parse, validate
+from hypothesis import strategies as st
+from strawberry.schema.config import StrawberryConfig
+
+from gateway import plans
+from gateway.context import Context
+from gateway.db import Pool
+from gateway.plans import PlannedExecutor, Plans
+from gateway.schema import Query, Schema, build_schema
+from resolvers.reader import Reader
+from resolvers.scalars import SCALARS
+from resolvers.viewer import Role, Viewer
+from tests.conftest import Postgres
+from tests.doors import furnished
+from tests.given import NOW
+
+PLANNED = build_schema()
+STANDARD = Schema(query=Query, config=StrawberryConfig(scalar_map=dict(SCALARS)))
+HEAD = """query ($on: Boolean!, $off: Boolean = false, $filters: ReportFilters = {period: LAST_30_DAYS})
+{ always: overview(filters: $filters) @include(if: $on) @skip(if: $off) { __typename } """
+SWITCHED = ["", "", "", "@include(if: $on)", "@skip(if: $off)", "@skip(if: true)", "@include(if: true)"]
+PERIODS = {"": "", "Month": "(filters: {period: LAST_30_DAYS})", "Wrong": "(filters: {period: CUSTOM})"}
+"""Arguments by the end of the alias they go with: one that fails among them."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A viewer's way to ask either executor."""
+
+    viewer: Viewer
+    pool: Pool
+    today: date
+
+    async def ask(self, schema: Schema, query: str, variables: Mapping[str, Any], kept: Plans | None = None) -> bytes:
+        context = Context(Reader(self.viewer, self.pool), self.today, kept or Plans(parse(query)))
+        result = await schema.execute(query, variable_values=dict(variables), context_value=context)
+        errors = sorted((error.formatted for error in result.errors or ()), key=orjson.dumps)
+        return orjson.dumps({"data": result.data, "errors": errors})
+
+
+@pytest.fixture(scope="module")
+async def asking(server: Postgres) -> AsyncIterator[Asking]:
+    async with furnished(server) as house:
+        agency, given = house.agency, house.given
+        campaign = await given.campaign(agency, name='Name "quoted" \\ and é')
+        await given.batch(agency, campaign, {"completed": 1, "pending": 2})
+        await given.batch(agency)
+        words = [{"text": "Too dear", "handled": True}]
+        await given.calls(agency, 3, campaign_id=campaign, disposition="appointment_booked", objections=words)
+        # Two days' e-mails outgrow an Int: an error deep in an answer, in some of its lists' entries only.
+        await given.call(agency, emails_sent=2**31 - 1)
+        await given.call(agency, emails_sent=2**31 - 1)
+        await given.call(agency, started_at=NOW.replace(hour=1), talk_ratio=0.25, sentiment="positive")
+        pool = Pool(house.gateway.settings)
+        await pool.open()
+        yield Asking(Viewer(house.owner, agency, Role.AGENCY_OWNER), pool, NOW.date())
+        await pool.close()
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    """Any mixture of fields, aliases, fragments of both kinds, and switches; always valid."""
+    query = PLANNED._schema.query_type
+    fragments: list[GraphQLObjectType] = []
+
+    def selections(on: GraphQLObjectType, depth: int) -> str:
+        return " ".join(selection(on, depth) for _ in range(draw(st.integers(1, 5))))
+
+    def selection(on: GraphQLObjectType, depth: int) -> str:
+        kinds = ["field"] * 6 + ["typename", "inline", "named"] if depth < 4 else ["field", "typename"]
+        kind, switched = draw(st.sampled_from(kinds)), draw(st.sampled_from(SWITCHED))
+        if kind == "typename":
+            return f"{draw(st.sampled_from(['', 'kind: ']))}__typename {switched}"
+        if kind == "inline":
+            condition = draw(st.sampled_from(["", f"on {on.name}"]))
+            return f"... {condition} {switched} {{ {selections(on, depth + 1)} }}"
+        if kind == "named":
+            fragments.append(on)
+            return f"...f{len(fragments) - 1} {switched}"
+        name = draw(st.sampled_from(sorted(on.fields)))
+        inner = get_named_type(on.fields[name].type)
+        below = f"{{ {selections(inner, depth + 1)} }}" if is_object_type(inner) else ""
+        if on is query:
+            end = draw(st.sampled_from(sorted(PERIODS.keys() - ({"Wrong"} if name == "heatmap" else set()))))
+            return f"{name}{end}: {name}{PERIODS[end]} {switched} {below}"
+        return f"{draw(st.sampled_from(['', f'{name}Again: ']))}{name} {switched} {below}"
+
+    text = HEAD + selections(query, 0) + " }"
+    written = 0
+    while written < len(fragments):
+        on = fragments[written]
+        text += f" fragment f{written} on {on.name} {{ {selections(on, 2 if written < 5 else 4)} }}"
+        written += 1
+    return text
+
+
+@hypothesis.settings(max_examples=60, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(
+    document=documents(), switches=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=3)
+)
+async def test_any_document_is_answered_as_the_standard_executor_answers_it(
+    asking: Asking, document: str, switches: list[tuple[bool, bool]]
+) -> None:
+    parsed = parse(document)
+    hypothesis.assume(not validate(PLANNED._schema, parsed))
+    kept = Plans(parsed)
+    for on, off in switches:
+        variables = {"on": on, "off": off}
+        expected = await asking.ask(STANDARD, document, variables)
+        assert await asking.ask(PLANNED, document, variables, kept) == expected
+
+
+async def test_an_error_deep_in_a_list_is_located_and_nulls_what_it_must(asking: Asking) -> None:
+    document = "{ timeseries { data { date emailsSent } } quality { trend { completedCalls } } }"
+    expected = orjson.loads(await asking.ask(STANDARD, document, {}))
+    assert expected["data"]["timeseries"] is None
+    assert expected["data"]["quality"]["trend"]
+    (error,) = expected["errors"]
+    assert error["path"] == ["timeseries", "data", 0, "emailsSent"]
+    assert orjson.loads(await asking.ask(PLANNED, document, {})) == expected
+
+
+async def test_every_report_is_read_by_plan(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document of the whole schema, introspection aside, leaves nothing to the standard executor."""
+    left = []
+    standard = plans.StrawberryGraphQLCoreExecutionContext.collect_and_execute_subfields
+
+    def counting(self: PlannedExecutor, *args: Any) -> Any:
+        left.append(args[0].name)
+        return standard(self, *args)
+
+    monkeypatch.setattr(plans.StrawberryGraphQLCoreExecutionContext, "collect_and_execute_subfields", counting)
+
+    def everything(on: GraphQLObjectType) -> str:
+        inner = {name: get_named_type(field.type) for name, field in on.fields.items()}
+        return " ".join(
+            f"{name} {{ {everything(kind)} }}" if is_object_type(kind) else name
+            for name, kind in inner.items()
+            if name != "emailsSent"  # outgrows an Int, see above
+        )
+
+    document = f"{{ {everything(PLANNED._schema.query_type)} }}"
+    answer = await asking.ask(PLANNED, document, {})
+    assert left == []
+    assert answer == await asking.ask(STANDARD, document, {})
+    assert "Overview" in left
+
+
+def test_what_is_remembered_of_a_document_is_bounded_whatever_its_variables_say() -> None:
+    names = [f"v{number}" for number in range(10)]
+    document = parse(
+        f"query ({' '.join(f'${name}: Boolean!' for name in names)}) "
+        f"{{ {' '.join(f'a{name}: __typename @include(if: ${name})' for name in names)} }}"
+    )
+    kept, node = Plans(document), document.definitions[0].selection_set.selections[0]
+    for number in range(200):
+        variables = {name: bool(number >> bit & 1) for bit, name in enumerate(names)}
+        assert kept.once("purpose", [node], variables, lambda: variables) == variables  # noqa: B023
+        assert kept.once("purpose", [node], variables, lambda: None) == variables
+        assert len(kept._variants) <= plans.REMEMBERED_VARIANTS
