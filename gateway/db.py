@@ -1,12 +1,15 @@
 """The pool of connections: lazy, read-only, bounded in time, and back by itself when the database is."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from random import random
 from time import perf_counter
 from typing import Any, cast
 
 import asyncpg
-import stamina
+import structlog
+from asyncpg.pool import PoolConnectionProxy
 
 from database.lost import LOST
 from gateway.settings import Settings
@@ -14,6 +17,10 @@ from resolvers.errors import TimedOut, Unavailable
 
 Row = Mapping[str, Any]
 
+log = structlog.get_logger()
+
+_PAUSE_SECONDS = 0.05
+"""Between a lost connection and the second try, at least; at most twice as long."""
 _CLEAN_UP_SECONDS = 2.0
 """How long a connection may take to end what was cancelled on it, before it is thrown away."""
 
@@ -25,12 +32,13 @@ class Pool:
         self._settings = settings
         self._on_read = on_read or _unheard
         self._pool: asyncpg.Pool | None = None
-        self._reading: set[asyncio.Task[Sequence[Row]]] = set()
+        self._cleaning: set[asyncio.Task[None]] = set()
         self._losses = 0
         # Below the request's own limit, so that the reason is known when it is reached.
         self._patience = settings.request_timeout_seconds * 0.8
         self._limit_ms = max(1, int(self._patience * 1000))  # 0 would mean none
         self._pooled = settings.database_pooler == "transaction"
+        self._begin = f"begin read only; set local statement_timeout = {self._limit_ms}; set local timezone = 'UTC'"
 
     async def open(self) -> None:
         """Prepares the pool. Connects to nothing yet, so that a database that is away at start comes in later."""
@@ -77,18 +85,22 @@ class Pool:
         try:
             # Here and not only around the request: a shared read is nobody's request's own, and nothing else ends it.
             async with asyncio.timeout(self._patience):
-                async for attempt in stamina.retry_context(on=_lost, attempts=2, wait_initial=0.05, wait_jitter=0.05):
-                    with attempt:
-                        if attempt.num > 1 and losses == self._losses:
-                            await self._distrust()
-                        return await self._abandonable(self._fetch(sql, values))
+                try:
+                    return await self._fetch(sql, values)
+                except LOST as error:
+                    if not _worth_another_try(error):
+                        raise
+                    log.warning("read.retried", reason=repr(error))
+                await asyncio.sleep(_PAUSE_SECONDS * (1 + random()))  # noqa: S311
+                if losses == self._losses:
+                    await self._distrust()
+                return await self._fetch(sql, values)
         except (TimeoutError, asyncpg.QueryCanceledError):
             raise TimedOut("the database took too long to answer") from None
         except LOST as error:
             raise Unavailable("the database cannot be reached at the moment") from error
         finally:
             self._on_read(perf_counter() - started)
-        raise AssertionError("unreachable")
 
     async def _distrust(self) -> None:
         """Has every connection replaced before it is used again: where one was lost, the others may be as dead."""
@@ -96,37 +108,36 @@ class Pool:
         if self._pool is not None:
             await self._pool.expire_connections()
 
-    async def _abandonable(self, read: Coroutine[Any, Any, Sequence[Row]]) -> Sequence[Row]:
-        """Waits for a read, but not for its clean-up: a cancelled statement on a frozen server would wait for it."""
-        task = asyncio.create_task(read)
-        self._reading.add(task)
-        task.add_done_callback(self._forget)
-        try:
-            await asyncio.wait({task})
-        finally:
-            task.cancel()
-        return task.result()
-
-    def _forget(self, task: asyncio.Task[Sequence[Row]]) -> None:
-        self._reading.discard(task)
-        if not task.cancelled():
-            task.exception()
-
     async def _fetch(self, sql: str, values: tuple[object, ...]) -> Sequence[Row]:
         if self._pool is None:
             raise Unavailable("the gateway is still starting")
-        async with self._pool.acquire(timeout=self._patience) as connection:
-            if not self._pooled:
-                return cast("Sequence[Row]", await connection.fetch(sql, *values, timeout=self._patience))
+        connection = await self._pool.acquire()
+        try:
+            if self._pooled:
+                await connection.execute(self._begin, timeout=self._patience)
+            rows = await connection.fetch(sql, *values, timeout=self._patience)
+        except BaseException:
+            self._give_back(self._pool, connection)
+            raise
+        if self._pooled:
+            self._give_back(self._pool, connection)
+        else:
+            await self._pool.release(connection)
+        return cast("Sequence[Row]", rows)
+
+    def _give_back(self, pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
+        """Ends what a read left on its connection, which nobody waits for: on a frozen server it may take its time."""
+        task = asyncio.create_task(self._clean_up(pool, connection))
+        self._cleaning.add(task)
+        task.add_done_callback(self._cleaning.discard)
+
+    async def _clean_up(self, pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
+        with suppress(*LOST, asyncpg.PostgresError):
             try:
-                await connection.execute(
-                    f"begin read only; set local statement_timeout = {self._limit_ms}; set local timezone = 'UTC'",
-                    timeout=self._patience,
-                )
-                return cast("Sequence[Row]", await connection.fetch(sql, *values, timeout=self._patience))
+                if self._pooled and not connection.is_closed():
+                    await connection.execute("commit")
             finally:
-                # Not asyncpg's transaction: cancelled, it would wait for its rollback without end.
-                await connection.execute("commit")
+                await pool.release(connection, timeout=_CLEAN_UP_SECONDS)
 
 
 async def _refuse_shared_session(connection: asyncpg.Connection) -> None:
@@ -139,10 +150,9 @@ async def _keep_session(_: asyncpg.Connection) -> None:
     """Instead of asyncpg's reset: single reads leave nothing behind in a session, so a round trip is saved."""
 
 
-def _lost(error: Exception) -> bool:
-    # TimeoutError is an OSError and a cancelled statement an intervention, but what took too long once is not worth
-    # another try.
-    return isinstance(error, LOST) and not isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
+def _worth_another_try(lost: Exception) -> bool:
+    # TimeoutError is an OSError and a cancelled statement an intervention, but what took too long once is not.
+    return not isinstance(lost, TimeoutError | asyncpg.QueryCanceledError)
 
 
 def _unheard(_seconds: float) -> None:
