@@ -1,0 +1,1 @@
+"""Other ways of answering the same dashboard from the same database: floors and peers."""

@@ -1,0 +1,391 @@
+"""Strawberry as it comes: FastAPI's router, types and resolvers as its guide shows them, a statement a section.
+
+The statements are the hand-written handler's. Nothing is cached: neither documents nor tokens nor users.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, TypeVar
+from uuid import UUID
+
+import strawberry
+from fastapi import FastAPI, Request
+from strawberry.fastapi import GraphQLRouter
+
+from bench.servers import sections
+from bench.servers.running import run
+from bench.servers.sections import SQL, Asked, Row
+from bench.servers.tokens import agency_of, days_of, open_pool, today
+
+T = TypeVar("T")
+
+
+@strawberry.enum
+class Period(Enum):
+    LAST_7_DAYS = "7d"
+    LAST_30_DAYS = "30d"
+    LAST_90_DAYS = "90d"
+
+
+@strawberry.input
+class ReportFilters:
+    period: Period = Period.LAST_7_DAYS
+
+
+@strawberry.input
+class CampaignsFilters:
+    period: Period = Period.LAST_30_DAYS
+
+
+@strawberry.input
+class HeatmapFilters:
+    period: Period = Period.LAST_30_DAYS
+
+
+@strawberry.type
+class OverviewPeriod:
+    start_date: date
+    end_date: date
+    label: str
+
+
+@strawberry.type
+class OverviewSummary:
+    total_calls: int
+    completed_calls: int
+    failed_calls: int
+    connected_calls: int
+    contact_rate: float | None
+    conversations_had: int
+    meetings_booked: int
+    qualified_leads: int
+    avg_duration_seconds: int | None
+    total_duration_seconds: int
+    positive_sentiment_pct: float | None
+    neutral_sentiment_pct: float | None
+    negative_sentiment_pct: float | None
+    overall_conversion_rate: float | None
+
+
+@strawberry.type
+class DispositionBreakdown:
+    voicemail: int
+    callback_requested: int
+    not_interested: int
+    wrong_number: int
+    dnc_requested: int
+    gatekeeper_blocked: int
+    no_answer: int
+    conversation: int
+    appointment_booked: int
+
+
+@strawberry.type
+class ToolUsage:
+    emails_sent: int
+    sms_sent: int
+
+
+@strawberry.type
+class Overview:
+    period: OverviewPeriod
+    summary: OverviewSummary
+    disposition_breakdown: DispositionBreakdown
+    tool_usage: ToolUsage
+
+
+@strawberry.type
+class TimeseriesDay:
+    date: date
+    total_calls: int
+    completed_calls: int
+    connected_calls: int
+    conversations_had: int
+    meetings_booked: int
+    qualified_leads: int
+    avg_duration_seconds: int | None
+    avg_talk_ratio: float | None
+
+
+@strawberry.type
+class Timeseries:
+    data: list[TimeseriesDay]
+
+
+@strawberry.type
+class FunnelStages:
+    total_calls: int
+    connected: int
+    conversation: int
+    qualified: int
+    appointment_booked: int
+
+
+@strawberry.type
+class FunnelRates:
+    contact_rate: float | None
+    connected_to_conversation: float | None
+    conversation_to_qualified: float | None
+    qualified_to_booked: float | None
+    overall_conversion: float | None
+
+
+@strawberry.type
+class Funnel:
+    funnel: FunnelStages
+    rates: FunnelRates
+
+
+@strawberry.type
+class Batch:
+    id: UUID
+    campaign_id: UUID | None
+    status: str
+    total_calls: int
+    completed_count: int
+    failed_count: int
+    progress_pct: int | None
+    created_at: datetime
+
+
+@strawberry.type
+class CampaignStats:
+    campaign_id: UUID
+    campaign_name: str
+    total_calls: int
+    connected_calls: int
+    meetings_booked: int
+    contact_rate: float | None
+    conversion_rate: float | None
+
+
+@strawberry.type
+class Pagination:
+    total: int
+    has_more: bool
+
+
+@strawberry.type
+class Campaigns:
+    active_batches: list[Batch]
+    campaign_stats: list[CampaignStats]
+    pagination: Pagination
+
+
+@strawberry.type
+class SentimentDistribution:
+    positive: int
+    neutral: int
+    negative: int
+
+
+@strawberry.type
+class QualitySummary:
+    avg_duration_seconds: int | None
+    avg_talk_ratio: float | None
+    avg_script_adherence: float | None
+    objection_handling_rate: float | None
+    sentiment_distribution: SentimentDistribution
+
+
+@strawberry.type
+class QualityDay:
+    date: date
+    avg_script_adherence: float | None
+    sentiment_positive_pct: float | None
+    interruptions: int
+
+
+@strawberry.type
+class Quality:
+    quality: QualitySummary
+    trend: list[QualityDay]
+
+
+@strawberry.type
+class HeatmapSlot:
+    day: int
+    hour: int
+    total_calls: int
+    connected_calls: int
+    meetings_booked: int
+
+
+@strawberry.type
+class BestTime:
+    day: int
+    hour: int
+    metric_value: int
+    label: str
+
+
+@strawberry.type
+class Heatmap:
+    heatmap: list[HeatmapSlot]
+    best_times: list[BestTime]
+
+
+@strawberry.type
+class ObjectionsSummary:
+    calls_analyzed: int
+    total_objections: int
+    objection_handling_rate: float | None
+    total_buying_signals: int
+
+
+@strawberry.type
+class Objection:
+    objection: str
+    count: int
+    handled: int
+    handling_rate: float | None
+    percentage: float | None
+
+
+@strawberry.type
+class BuyingSignal:
+    signal: str
+    count: int
+    percentage: float | None
+
+
+@strawberry.type
+class Objections:
+    summary: ObjectionsSummary
+    objections: list[Objection]
+    buying_signals: list[BuyingSignal]
+
+
+def _of(cls: type[T], row: Row) -> T:
+    """A type filled from the row's columns of the same names."""
+    return cls(**{name: row[name] for name in cls.__annotations__})
+
+
+def _asked(info: strawberry.Info, filters: Any) -> Asked:
+    return Asked(info.context["agency"], *days_of(filters.period.name, today()), filters.period.value)
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def overview(self, info: strawberry.Info, filters: ReportFilters) -> Overview:
+        asked = _asked(info, filters)
+        row = await info.context["pool"].fetchrow(SQL["overview"], asked.agency, asked.first_day, asked.last_day)
+        return Overview(
+            period=OverviewPeriod(start_date=asked.first_day, end_date=asked.last_day, label=asked.label),
+            summary=_of(OverviewSummary, row),
+            disposition_breakdown=_of(DispositionBreakdown, row),
+            tool_usage=_of(ToolUsage, row),
+        )
+
+    @strawberry.field
+    async def timeseries(self, info: strawberry.Info, filters: ReportFilters) -> Timeseries:
+        asked = _asked(info, filters)
+        rows = await info.context["pool"].fetch(SQL["timeseries"], asked.agency, asked.first_day, asked.last_day)
+        return Timeseries(data=[_of(TimeseriesDay, row) for row in rows])
+
+    @strawberry.field
+    async def funnel(self, info: strawberry.Info, filters: ReportFilters) -> Funnel:
+        asked = _asked(info, filters)
+        row = await info.context["pool"].fetchrow(SQL["funnel"], asked.agency, asked.first_day, asked.last_day)
+        return Funnel(funnel=_of(FunnelStages, row), rates=_of(FunnelRates, row))
+
+    @strawberry.field
+    async def campaigns(self, info: strawberry.Info, filters: CampaignsFilters, limit: int = 25) -> Campaigns:
+        asked, pool = _asked(info, filters), info.context["pool"]
+        batches, stats = await asyncio.gather(
+            pool.fetch(SQL["batches"], asked.agency, limit),
+            pool.fetch(SQL["campaigns"], asked.agency, asked.first_day, asked.last_day),
+        )
+        total = batches[0]["total"] if batches else 0
+        return Campaigns(
+            active_batches=[_of(Batch, row) for row in batches],
+            campaign_stats=[_of(CampaignStats, row) for row in stats],
+            pagination=Pagination(total=total, has_more=total > len(batches)),
+        )
+
+    @strawberry.field
+    async def quality(self, info: strawberry.Info, filters: ReportFilters) -> Quality:
+        asked = _asked(info, filters)
+        rows = await info.context["pool"].fetch(SQL["quality"], asked.agency, asked.first_day, asked.last_day)
+        whole, *days = rows
+        return Quality(
+            quality=QualitySummary(
+                avg_duration_seconds=whole["avg_duration_seconds"],
+                avg_talk_ratio=whole["avg_talk_ratio"],
+                avg_script_adherence=whole["avg_script_adherence"],
+                objection_handling_rate=whole["objection_handling_rate"],
+                sentiment_distribution=_of(SentimentDistribution, whole),
+            ),
+            trend=[_of(QualityDay, day) for day in days],
+        )
+
+    @strawberry.field
+    async def heatmap(self, info: strawberry.Info, filters: HeatmapFilters) -> Heatmap:
+        asked = _asked(info, filters)
+        rows = await info.context["pool"].fetch(SQL["heatmap"], asked.agency, asked.first_day, asked.last_day)
+        best = sorted(rows, key=lambda row: -row["total_calls"])[: sections.BEST]
+        return Heatmap(
+            heatmap=[_of(HeatmapSlot, row) for row in rows],
+            best_times=[
+                BestTime(
+                    day=row["day"],
+                    hour=row["hour"],
+                    metric_value=row["total_calls"],
+                    label=f"{sections.WEEKDAYS[row['day']]} {row['hour']:02}:00",
+                )
+                for row in best
+            ],
+        )
+
+    @strawberry.field
+    async def objections(self, info: strawberry.Info, filters: ReportFilters, limit: int = 10) -> Objections:
+        asked = _asked(info, filters)
+        rows = await info.context["pool"].fetch(SQL["objections"], asked.agency, asked.first_day, asked.last_day, limit)
+        shaped = sections.shape_objections(rows)
+        summary = shaped["summary"]
+        return Objections(
+            summary=ObjectionsSummary(
+                calls_analyzed=summary["callsAnalyzed"],
+                total_objections=summary["totalObjections"],
+                objection_handling_rate=summary["objectionHandlingRate"],
+                total_buying_signals=summary["totalBuyingSignals"],
+            ),
+            objections=[
+                Objection(
+                    objection=text["objection"],
+                    count=text["count"],
+                    handled=text["handled"],
+                    handling_rate=text["handlingRate"],
+                    percentage=text["percentage"],
+                )
+                for text in shaped["objections"]
+            ],
+            buying_signals=[BuyingSignal(**text) for text in shaped["buyingSignals"]],
+        )
+
+
+async def _context(request: Request) -> dict[str, Any]:
+    pool = request.app.state.pool
+    return {"pool": pool, "agency": await agency_of(pool, request.headers["authorization"])}
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.pool = await open_pool()
+    yield
+    await app.state.pool.close()
+
+
+def build_app() -> FastAPI:
+    """The application."""
+    app = FastAPI(lifespan=_lifespan)
+    app.include_router(GraphQLRouter(strawberry.Schema(Query), context_getter=_context), prefix="/graphql")
+    return app
+
+
+if __name__ == "__main__":
+    run(build_app())

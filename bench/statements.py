@@ -1,0 +1,45 @@
+"""Which statements the gateway sends for a document: heard from asyncpg itself, whatever the gateway does inside."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import asyncpg
+from structlog.testing import capture_logs
+
+from tests.running import running, settings_for
+
+Recorded = tuple[str, tuple[Any, ...]]
+
+_ONE_AT_A_TIME = asyncio.Lock()  # else each would hear the other's statements too
+
+
+async def statements_of(
+    dsn: str, secret: str, authorization: str, document: str, variables: Mapping[str, Any]
+) -> list[Recorded]:
+    """The SQL and arguments behind one answer of a gateway in this process, which knows the user already."""
+    heard: list[Recorded] = []
+    create_pool = asyncpg.create_pool
+
+    def create_heard_pool(*args: Any, init: Any = None, **rest: Any) -> Any:
+        async def heard_from(connection: asyncpg.Connection) -> None:
+            if init:
+                await init(connection)
+            connection.add_query_logger(lambda record: heard.append((record.query, record.args)))
+
+        return create_pool(*args, init=heard_from, **rest)
+
+    settings = settings_for(dsn, supabase_jwt_secret=secret, user_cache_seconds=30, reuse="off")
+    async with _ONE_AT_A_TIME:
+        with capture_logs(), patch("asyncpg.create_pool", create_heard_pool):
+            async with running(settings, lambda: datetime.now(UTC)) as gateway:
+                headers = {"Authorization": authorization}
+                await gateway.http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+                heard.clear()
+                request = {"query": document, "variables": variables}
+                response = await gateway.http.post("/graphql", json=request, headers=headers)
+                if response.status_code != 200 or "errors" in response.json():
+                    raise RuntimeError(f"the gateway does not answer: {response.text}")
+                return [*heard]
