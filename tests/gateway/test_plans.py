@@ -17,7 +17,6 @@ from gateway.context import Context
 from gateway.db import Pool
 from gateway.plans import PlannedExecutor, Plans
 from gateway.schema import Query, Schema, build_schema
-from resolvers.reader import Reader
 from resolvers.scalars import SCALARS
 from resolvers.viewer import Role, Viewer
 from tests.conftest import Postgres
@@ -42,7 +41,7 @@ class Asking:
     today: date
 
     async def ask(self, schema: Schema, query: str, variables: Mapping[str, Any], kept: Plans | None = None) -> bytes:
-        context = Context(Reader(self.viewer, self.pool), self.today, kept or Plans(parse(query)))
+        context = Context(self.viewer, self.pool, self.today, kept or Plans(parse(query)))
         result = await schema.execute(query, variable_values=dict(variables), context_value=context)
         errors = sorted((error.formatted for error in result.errors or ()), key=orjson.dumps)
         return orjson.dumps({"data": result.data, "errors": errors})
