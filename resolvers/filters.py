@@ -1,13 +1,19 @@
 """What a report is asked for: a range of UTC days and, within the viewer's own, a campaign and a client."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
+from typing import TypeVar
 from uuid import UUID
 
 import strawberry
+from strawberry.types.base import get_object_definition
+from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.errors import BadFilter
+
+T = TypeVar("T")
 
 LONGEST_RANGE_DAYS = 1096
 
@@ -87,7 +93,20 @@ class DateRange:
         return cls(start_date=filters.first_day, end_date=filters.last_day)
 
 
-@strawberry.input(description="What most reports can be narrowed by. Everything is limited to the caller's agency.")
+def narrowing(description: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class an input type that is built straight from its values: leaves, which are coerced by then."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        made = strawberry.input(cls, description=description)
+        definition = get_object_definition(made, strict=True)
+        names = {to_camel_case(field.python_name): field.python_name for field in definition.fields}
+        definition.from_input = lambda kind, value, _: kind(**{names[name]: given for name, given in value.items()})
+        return made
+
+    return decorate
+
+
+@narrowing("What most reports can be narrowed by. Everything is limited to the caller's agency.")
 class ReportFilters:
     """The shared input; the other two differ in what the documentation makes them differ in."""
 
@@ -115,7 +134,7 @@ class ReportFilters:
         )
 
 
-@strawberry.input(description="As ReportFilters, with thirty days as the default.")
+@narrowing("As ReportFilters, with thirty days as the default.")
 class CampaignsFilters(ReportFilters):
     """The campaigns report compares over a month unless told otherwise."""
 
@@ -124,7 +143,7 @@ class CampaignsFilters(ReportFilters):
     )
 
 
-@strawberry.input(description="What the heatmap can be narrowed by.")
+@narrowing("What the heatmap can be narrowed by.")
 class HeatmapFilters:
     """The heatmap compares weekdays, so it takes whole weeks and more."""
 
