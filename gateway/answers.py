@@ -129,13 +129,11 @@ class Answers:
 
     async def _body(self, receive: Receive) -> tuple[bytes | None, Receive]:
         """A body, if it is one that is answered; and the way to receive it again."""
-        messages: list[Message] = []
-        size = 0
-        while size <= self._settings.graphql_max_body_bytes:
-            messages.append(message := await receive())
-            size += len(message.get("body", b""))
-            if not message.get("more_body", False):
-                break
+        messages = [await receive()]
+        size = len(messages[0].get("body", b""))
+        while messages[-1].get("more_body", False) and size <= self._settings.graphql_max_body_bytes:
+            messages.append(await receive())
+            size += len(messages[-1].get("body", b""))
         whole = size <= self._settings.graphql_max_body_bytes and messages[-1]["type"] == "http.request"
         again = iter(messages)
 

@@ -35,6 +35,7 @@ class Door:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._logs = settings.log_level in ("debug", "info")
         self._origins = {origin.encode() for origin in settings.cors_origins}
         self._always = [
             (b"x-content-type-options", b"nosniff"),
@@ -89,13 +90,11 @@ class Door:
             if not status:
                 await _stopped(error, scope["path"], request_id)(scope, receive, send_on)
         finally:
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                milliseconds=round((perf_counter() - started) * 1000, 2),
-            )
+            if self._logs:
+                milliseconds = round((perf_counter() - started) * 1000, 2)
+                log.info(
+                    "request", method=scope["method"], path=scope["path"], status=status, milliseconds=milliseconds
+                )
 
 
 def _is_api(path: str) -> bool:

@@ -19,6 +19,7 @@ def server_config(settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks who the client is but its token
         ws="none",
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
