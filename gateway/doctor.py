@@ -36,26 +36,33 @@ EXPECTED: Mapping[str, str] = {
     "analyzed_at analyzed_by disposition sentiment talk_ratio listen_ratio script_adherence interruptions objections "
     "buying_signals is_qualified_lead issue_resolved escalated emails_sent sms_sent summary created_at updated_at",
     "call_stats_daily": " ".join(
-        ["stat_date agency_id campaign_id client_id updated_at", *TIMESERIES_METRICS, *sums_of(TIMESERIES_METRICS)]
+        [
+            "stat_date agency_id campaign_id client_id updated_at analyzed_calls analyzed_connected_calls",
+            "total_calls_by_hour connected_calls_by_hour meetings_booked_by_hour",
+            *TIMESERIES_METRICS,
+            *sums_of(TIMESERIES_METRICS),
+        ]
     ),
     "enrichment_queue": "id agency_id call_id job_type status attempts run_after locked_by locked_until last_error",
     "analysis_usage": "agency_id call_id asked_at model input_tokens output_tokens cost_usd",
     "agency_keys": "agency_id ultravox_api_key",
+    "data_versions": "agency_id place version",
     "cron_job_logs": "job started_at finished_at status rows rows_repaired slot error",
 }
 FUNCTIONS = (
     "call_counts",
     "call_day",
+    "call_hour",
     "call_stats_drift",
     "repair_call_stats",
     "recount_call_stats",
+    "raise_data_version",
     "ultravox_api_key",
 )
 TRIGGERS = (
     "calls_count_inserted",
     "calls_count_deleted",
-    "calls_count_updated_from",
-    "calls_count_updated_to",
+    "calls_count_updated",
     "calls_count_truncated",
     "apply_at_commit",
     "calls_settle_inserted",

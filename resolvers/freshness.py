@@ -13,8 +13,7 @@ from resolvers.selection import Wanted
 from resolvers.statements import Row, Statement
 
 ROLLUP = Statement("freshness_rollup", days="stat_date")
-CALLS = Statement("freshness_calls", days="started_at")
-CLOCKS = {"last_changed_at", "last_checked_at"}
+WAITING = Statement("freshness_waiting", days="started_at")
 
 
 @strawberry.type(
@@ -42,17 +41,16 @@ class Freshness:
 
 async def freshness(reader: Reader, filters: Filters, wanted: Wanted) -> Freshness:
     """The clocks and the counts, each read only if it is wanted."""
-    asked = wanted.keys() - {"period"}
-    (clocks,), (counts,) = await asyncio.gather(
-        _row(reader, ROLLUP, filters, read=bool(asked & CLOCKS)),
-        _row(reader, CALLS, filters, read=bool(asked - CLOCKS)),
+    (counts,), (waiting,) = await asyncio.gather(
+        _row(reader, ROLLUP, filters, read=bool(wanted.keys() - {"period", "waiting_calls"})),
+        _row(reader, WAITING, filters, read="waiting_calls" in wanted),
     )
     connected, analyzed = counts.get("connected_calls", 0), counts.get("analyzed_connected_calls", 0)
     return Freshness(
         period=DateRange.of(filters),
-        last_changed_at=clocks.get("last_changed_at"),
-        last_checked_at=clocks.get("last_checked_at"),
-        waiting_calls=counts.get("waiting_calls", 0),
+        last_changed_at=counts.get("last_changed_at"),
+        last_checked_at=counts.get("last_checked_at"),
+        waiting_calls=waiting.get("waiting_calls", 0),
         connected_calls=connected,
         analyzed_connected_calls=analyzed,
         analyzed_pct=percentage(analyzed, connected),

@@ -9,9 +9,10 @@ from resolvers.filters import DateRange, Filters
 from resolvers.measures import Measured, measured, plain
 from resolvers.reader import Reader
 from resolvers.selection import Wanted
-from resolvers.statements import Row, Statement, summed
+from resolvers.statements import Row, Statement
 
-HEATMAP = Statement("heatmap", days="started_at")
+HEATMAP = Statement("heatmap", days="stat_date")
+HOURS = range(24)
 BEST = 5
 WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
@@ -66,12 +67,13 @@ class Heatmap:
 
 
 async def heatmap(reader: Reader, filters: Filters, wanted: Wanted, metric: HeatmapMetric) -> Heatmap:
-    """The slots, counted from the calls themselves."""
+    """The slots, added up from the rollup's hours, which are as fresh as the calls."""
     counter = COUNTERS[metric]
-    needed = wanted.get("heatmap", frozenset()) | ({counter} if "best_times" in wanted else frozenset())
     rows: Sequence[Row] = ()
     if wanted.keys() & {"heatmap", "best_times"}:
-        rows = await reader.read(HEATMAP, filters, sql={"measures": summed(needed, "n")})
+        # Only a slot with calls is shown.
+        needed = wanted["heatmap"] | {"total_calls"} if "heatmap" in wanted else frozenset[str]()
+        rows = await _read(reader, filters, sorted(needed | ({counter} if "best_times" in wanted else set())))
     best = (
         sorted((row for row in rows if row[counter] > 0), key=lambda row: -row[counter])[:BEST]
         if "best_times" in wanted
@@ -80,7 +82,7 @@ async def heatmap(reader: Reader, filters: Filters, wanted: Wanted, metric: Heat
     return Heatmap(
         period=DateRange.of(filters),
         metric=metric,
-        heatmap=[HeatmapSlot.of(row, day=row["day"], hour=row["hour"]) for row in rows],
+        heatmap=[HeatmapSlot.of(row, day=row["day"], hour=row["hour"]) for row in rows if row.get("total_calls")],
         best_times=[
             BestTime(
                 day=row["day"],
@@ -91,3 +93,12 @@ async def heatmap(reader: Reader, filters: Filters, wanted: Wanted, metric: Heat
             for row in best
         ],
     )
+
+
+async def _read(reader: Reader, filters: Filters, counters: Sequence[str]) -> Sequence[Row]:
+    """One row a slot, by day, then hour."""
+    days = ", ".join(
+        f"array[{', '.join(f'sum(f.{name}_by_hour[{hour + 1}])' for hour in HOURS)}] as {name}" for name in counters
+    )
+    slots = ", ".join(f"n.{name}[h.hour + 1] as {name}" for name in counters)
+    return await reader.read(HEATMAP, filters, sql={"days": days, "slots": slots})

@@ -1,10 +1,13 @@
--- One row: when the range's counts last changed, and when the whole rollup was last recounted from the calls.
+-- One row: when the range's counts last changed, when the whole rollup was last recounted from the calls, and how far
+-- the analysis of the connected calls has got.
 select
     max(f.updated_at) as last_changed_at,
     (
         select max(l.finished_at)
         from cron_job_logs as l
         where l.job = 'recount_call_stats' and l.status = 'completed'
-    ) as last_checked_at
+    ) as last_checked_at,
+    coalesce(sum(f.connected_calls), 0)::bigint as connected_calls,
+    coalesce(sum(f.analyzed_connected_calls), 0)::bigint as analyzed_connected_calls
 from call_stats_daily as f
 where :where

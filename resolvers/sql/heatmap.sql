@@ -1,17 +1,11 @@
--- One row an hour of the week (UTC; day 0 is Sunday) in which there were calls.
-select
-    extract(dow from n.hour at time zone 'UTC')::integer as day,
-    extract(hour from n.hour at time zone 'UTC')::integer as hour,
-    :measures
+-- One row an hour of the week (UTC; day 0 is Sunday), if there were calls on such a day.
+select n.day, h.hour, :slots
 from (
-    -- Hours in the calendar first: they are cheap to tell, and far fewer than calls.
-    select
-        date_bin('1 hour', f.started_at, 'epoch') as hour,
-        :measures
-    from calls as f
-    cross join lateral call_counts(f) as n
+    -- Hour by hour by its place, which is several times as fast as taking the arrays apart.
+    select extract(dow from f.stat_date)::integer as day, :days
+    from call_stats_daily as f
     where :where
     group by 1
 ) as n
-group by 1, 2
+cross join generate_series(0, 23) as h (hour)
 order by 1, 2

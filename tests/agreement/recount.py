@@ -67,8 +67,25 @@ COUNTED = {
     "listen_ratio_calls": "count(listen_ratio) filter (where status = 'completed')",
     "script_adherence_sum": "coalesce(sum(script_adherence) filter (where status = 'completed'), 0)",
     "script_adherence_calls": "count(script_adherence) filter (where status = 'completed')",
+    "analyzed_calls": "count(*) filter (where analysis_status = 'completed')",
+    "analyzed_connected_calls": f"count(*) filter (where {_CONNECTED} and analysis_status = 'completed')",
 }
 """What a set of calls counts for, in plain SQL over `calls`."""
+
+BY_HOUR = {
+    f"{name}_by_hour": "array["
+    + ", ".join(
+        f"count(*) filter (where extract(hour from started_at at time zone 'UTC') = {hour} and {condition})"
+        for hour in range(24)
+    )
+    + "]"
+    for name, condition in {
+        "total_calls": "true",
+        "connected_calls": _CONNECTED,
+        "meetings_booked": f"{_CONNECTED} and disposition = 'appointment_booked'",
+    }.items()
+}
+"""The counts of the heatmap, of each UTC hour of a day."""
 
 METRICS = (
     "total_calls",
@@ -591,13 +608,13 @@ def snaked(answer: Answer, key: str = "") -> Answer:
 
 async def rollup(connection: asyncpg.Connection) -> dict[tuple[Any, ...], dict[str, Any]]:
     """What the daily rollup must hold: the counts of each agency, UTC day, campaign or none and client or none."""
-    sums = ", ".join(f"{sql} as {name}" for name, sql in COUNTED.items())
+    sums = ", ".join(f"{sql} as {name}" for name, sql in (COUNTED | BY_HOUR).items())
     rows = await connection.fetch(
         f"select agency_id, {_DAY} as day, campaign_id, client_id, {sums} from calls group by 1, 2, 3, 4"
     )
     return {
         (n["agency_id"], n["day"], n["campaign_id"], n["client_id"]): {
-            **{name: n[name] for name in COUNTED},
+            **{name: n[name] for name in COUNTED | BY_HOUR},
             "avg_duration_seconds": _average(n["total_duration_seconds"], n["completed_calls"]),
             "avg_talk_ratio": _average(n["talk_ratio_sum"], n["talk_ratio_calls"]),
             "avg_listen_ratio": _average(n["listen_ratio_sum"], n["listen_ratio_calls"]),

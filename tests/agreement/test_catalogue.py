@@ -16,6 +16,7 @@ from graphql import (
 from strawberry.types.base import get_object_definition
 
 from gateway.schema import build_schema
+from resolvers.heatmap import COUNTERS
 from resolvers.metrics import METRICS, TIMESERIES_METRICS, sums_of
 from resolvers.timeseries import TimeseriesColumns, TimeseriesDay
 from rest_compat.shapes import TimeseriesDay as OldTimeseriesDay
@@ -24,6 +25,9 @@ from tests.given import Given
 from tests.running import Running
 
 KEYS = {"stat_date", "agency_id", "campaign_id", "client_id", "updated_at"}
+# What the rollup counts without being asked for it by that name: no metrics, and not in the schema.
+INTERNAL = {"analyzed_calls", "analyzed_connected_calls"}
+HOURS = [f"{name}_by_hour" for name in COUNTERS.values()]
 
 
 @pytest.fixture(scope="module")
@@ -77,20 +81,22 @@ def test_both_timeseries_shapes_and_the_old_one_show_exactly_these_metrics() -> 
 async def test_the_metrics_are_columns_of_the_rollup(connection: asyncpg.Connection) -> None:
     columns = await columns_of(connection, "call_stats_daily")
     assert set(TIMESERIES_METRICS) <= set(columns)
-    assert set(columns) == KEYS | set(TIMESERIES_METRICS) | sums_of(METRICS)
+    assert set(columns) == KEYS | set(TIMESERIES_METRICS) | sums_of(METRICS) | INTERNAL | set(HOURS)
+    assert not INTERNAL & METRICS.keys()
 
 
 async def test_what_the_metrics_add_up_is_what_a_call_counts_for(connection: asyncpg.Connection) -> None:
     counters = await counters_of_a_call(connection)
-    assert set(counters) == sums_of(METRICS)
+    assert set(counters) == sums_of(METRICS) | INTERNAL
     assert len(counters) == len(set(counters))
     assert set(counters) == set(recount.COUNTED)
+    assert set(HOURS) == set(recount.BY_HOUR)
 
 
 async def test_what_a_transaction_notes_is_what_a_call_counts_for(connection: asyncpg.Connection) -> None:
     changes = await columns_of(connection, "call_stats_changes")
     counters = await counters_of_a_call(connection)
-    assert changes == ["transaction_id", "agency_id", "stat_date", "campaign_id", "client_id", *counters]
+    assert changes == ["transaction_id", "agency_id", "stat_date", "campaign_id", "client_id", *counters, *HOURS]
     drift = await connection.prepare("select * from call_stats_drift(null, now()::date, now()::date)")
     assert [attribute.name for attribute in drift.get_attributes()] == changes[1:]
 
@@ -99,7 +105,7 @@ async def test_a_counter_of_the_rollup_holds_more_than_one_calls_counter(connect
     rows = await connection.fetch(
         "select attname, format_type(atttypid, null) as kind, attnotnull from pg_attribute"
         " where attrelid = 'call_stats_daily'::regclass and attname = any($1)",
-        list(sums_of(METRICS)),
+        list(sums_of(METRICS) | INTERNAL),
     )
     assert {(row["attname"].endswith("_sum"), row["kind"], row["attnotnull"]) for row in rows} == {
         (False, "bigint", True),

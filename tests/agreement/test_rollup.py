@@ -252,6 +252,7 @@ class Writer:
             "escalated": chance.choice((True, False)),
             "emails_sent": chance.randint(0, 2),
             "sms_sent": chance.randint(0, 2),
+            "analysis_status": chance.choice(("pending", "completed", "completed", "failed")),
         }
 
     async def _insert(self, rows: Sequence[Row], conflict: str = "") -> None:
@@ -359,6 +360,7 @@ async def test_repairs_mend_what_hands_broke_while_writers_are_writing(
                             f"delete from call_stats_daily where ctid = {row}",
                             f"update call_stats_daily set total_calls = total_calls - 1 where ctid = {row}",
                             f"update call_stats_daily set talk_ratio_sum = 7, sms_sent = -1 where ctid = {row}",
+                            f"update call_stats_daily set connected_calls_by_hour[13] = 5 where ctid = {row}",
                             "insert into call_stats_daily (agency_id, stat_date, total_calls, emails_sent)"
                             f" values ('{uuid4()}', '2026-02-16', {chance.randint(-1, 3)}, 2)",
                         )
@@ -387,6 +389,23 @@ async def test_two_repairs_at_once_post_the_difference_once(
     async with connections(database, 4) as opened:
         repaired = await asyncio.gather(*(each.fetchval(REPAIR) for each in opened))
     assert sorted(repaired) == [0, 0, 0, len(DAYS)]
+    await assert_it_is_a_recount(connection)
+
+
+async def test_an_hour_that_was_broken_is_found_and_mended(connection: asyncpg.Connection, given: Given) -> None:
+    """By itself, and in a day that has lost its last call."""
+    agency = await given.agency()
+    await given.calls(agency, 2, started_at=DAYS[0], disposition="appointment_booked")
+    await given.calls(agency, 3, started_at=DAYS[1])
+    await connection.execute("update call_stats_daily set meetings_booked_by_hour[24] = 1")
+    await connection.execute("update call_stats_daily set total_calls_by_hour[1] = 0 where stat_date = $1", DAYS[0])
+    (first, second) = await connection.fetch(f"select * from call_stats_drift(null, {EVER}) order by stat_date")
+    assert (first["stat_date"], first["total_calls"], first["total_calls_by_hour"]) == (DAYS[1].date(), 0, None)
+    assert first["meetings_booked_by_hour"] == [0] * 23 + [-1]
+    assert second["total_calls_by_hour"] == [2] + [0] * 23
+    assert second["connected_calls_by_hour"] is None
+    await connection.execute("delete from calls where started_at = $1", DAYS[1])
+    assert await connection.fetchval(REPAIR) == 2
     await assert_it_is_a_recount(connection)
 
 
@@ -426,7 +445,7 @@ async def test_a_change_of_nothing_that_counts_leaves_the_rollup_untouched(
     agency = await given.agency()
     call = await given.call(agency)
     rows = await connection.fetch("select ctid, xmin, * from call_stats_daily")
-    await connection.execute("update calls set summary = 'Well', transcript = '[]', has_recording = true")
+    await connection.execute("update calls set summary = 'Well', ended_at = now(), has_recording = true")
     await connection.execute("update calls set started_at = started_at + '1 minute', disposition = disposition")
     await connection.execute("update calls set status = 'failed' where false")
     await connection.execute("delete from calls where false")

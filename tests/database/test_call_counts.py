@@ -25,6 +25,7 @@ async def counts(connection: asyncpg.Connection, **columns: Any) -> asyncpg.Reco
     call = {
         "direction": "outbound",
         "status": "initiated",
+        "analysis_status": "pending",
         "objections": [],
         "buying_signals": [],
         "is_qualified_lead": False,
@@ -65,6 +66,14 @@ async def test_a_call_is_connected_if_someone_joined_and_it_is_neither_voicemail
     connected = await each(connection, "disposition", dispositions, "connected_calls", **ANSWERED)
     assert connected == [name for name in dispositions if name not in ("voicemail", "no_answer")]
     assert await each(connection, "disposition", dispositions, "connected_calls", **UNANSWERED) == []
+
+
+async def test_a_call_is_analyzed_by_its_status_and_among_the_connected_only_if_it_is_one(connection):
+    statuses = ("pending", "processing", "completed", "failed", "skipped")
+    for answered, connected in ((ANSWERED, ["completed"]), (UNANSWERED, [])):
+        assert await each(connection, "analysis_status", statuses, "analyzed_calls", **answered) == ["completed"]
+        found = await each(connection, "analysis_status", statuses, "analyzed_connected_calls", **answered)
+        assert found == connected
 
 
 async def test_a_conversation_is_a_connected_call_with_one_of_four_dispositions(connection):

@@ -16,7 +16,7 @@ import pytest
 import resolvers
 from resolvers.campaigns import BATCHES, BatchStatus, Campaigns, campaigns
 from resolvers.filters import Filters, Period
-from resolvers.freshness import CALLS, ROLLUP
+from resolvers.freshness import ROLLUP, WAITING
 from resolvers.funnel import Funnel, funnel
 from resolvers.heatmap import HEATMAP, Heatmap, HeatmapMetric, heatmap
 from resolvers.loaders import DAILY
@@ -30,7 +30,7 @@ from resolvers.timeseries import Timeseries, timeseries
 from resolvers.viewer import Role, Viewer
 from tests.given import NOW, Given
 
-STATEMENTS = (BATCHES, DAILY, HEATMAP, OBJECTIONS, ROLLUP, CALLS)
+STATEMENTS = (BATCHES, DAILY, HEATMAP, OBJECTIONS, ROLLUP, WAITING)
 FILES = sorted((Path(resolvers.__file__).parent / "sql").glob("*.sql"))
 AGENCY, CLIENT, OTHER_CLIENT, CAMPAIGN = (uuid4() for _ in range(4))
 VIEWERS = [Viewer(uuid4(), AGENCY, role, CLIENT if role.sees_one_client else None) for role in Role]
@@ -43,7 +43,7 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
     "batches": {"limit": 25, "offset": 0, "status": "failed"},
     "objections": {"limit": 10},
 }
-SQL = {"measures": "count(*) as calls", "sets": "()"}
+SQL = {"measures": "count(*) as calls", "sets": "()", "days": "count(*) as calls", "slots": "n.calls"}
 
 
 class Unread:
