@@ -1,4 +1,4 @@
-"""Recounts the daily rollup from the calls, a chunk at a time, while others go on writing."""
+"""Recounts the daily rollups from the calls, a chunk at a time, while others go on writing."""
 
 from collections.abc import Callable
 from datetime import date
@@ -8,9 +8,13 @@ from uuid import UUID
 import asyncpg
 
 _CHUNKS = (Path(__file__).parent / "sql" / "rebuild_chunks.sql").read_text("utf-8")
-_KNOWN = (
-    "select exists (select from agencies where id = $1) or exists (select from call_stats_daily where agency_id = $1)"
-)
+_KNOWN = """
+select exists (select from agencies where id = $1)
+    or exists (select from call_stats_daily where agency_id = $1)
+    or exists (select from call_findings_daily where agency_id = $1)
+    or exists (select from agency_findings_daily where agency_id = $1)
+"""
+_REPAIR = "select repair_call_stats($1, $2, $3) + repair_call_findings($1, $2, $3)"
 
 
 class RebuildError(Exception):
@@ -25,7 +29,7 @@ async def rebuild(
     to_day: date | None,
     progress: Callable[[int, int], None],
 ) -> int:
-    """Makes `call_stats_daily` what the calls of these days add up to and gives the number of rows repaired.
+    """Makes the rollups what the calls of these days add up to and gives the number of rows repaired.
 
     None means all: every agency, from the first or to the last day with calls or counts. Each chunk, a month of an
     agency, is a transaction, so what was done stays done when a later one fails. `progress` hears chunks done and all.
@@ -43,6 +47,6 @@ async def rebuild(
     repaired = 0
     progress(0, len(chunks))
     for done, chunk in enumerate(chunks, start=1):
-        repaired += await connection.fetchval("select repair_call_stats($1, $2, $3)", *chunk)
+        repaired += await connection.fetchval(_REPAIR, *chunk)
         progress(done, len(chunks))
     return repaired

@@ -118,7 +118,7 @@ def rebuild_command(
     to_day: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day.")] = None,
     agency: Annotated[UUID | None, typer.Option(help="Only this agency.")] = None,
 ) -> None:
-    """Recount call_stats_daily from the calls and repair what differs. Writers need not stop."""
+    """Recount the daily rollups from the calls and repair what differs. Writers need not stop."""
 
     async def run() -> int:
         connection = await asyncpg.connect(_url(read_settings(needs=DATABASE_ONLY)), statement_cache_size=0)

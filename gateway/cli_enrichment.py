@@ -113,7 +113,7 @@ def reconcile(
     days: Annotated[int, typer.Option(help="So many days, today among them (UTC).", min=1)] = 7,
     data_dir: DataDir = demonstration.DATA_DIR,
 ) -> None:
-    """Show where call_stats_daily differs from a recount of the calls; exit code 1 if it does anywhere."""
+    """Show where the rollups differ from a recount of the calls; exit code 1 if they do anywhere."""
     today = datetime.now(UTC).date()
     found = _ask(data_dir, lambda connections, _: desk.drift(connections, today, days))
     if not found:

@@ -43,6 +43,8 @@ EXPECTED: Mapping[str, str] = {
             *sums_of(TIMESERIES_METRICS),
         ]
     ),
+    "call_findings_daily": "agency_id stat_date campaign_id client_id kind text count handled",
+    "agency_findings_daily": "agency_id stat_date kind text count handled",
     "enrichment_queue": "id agency_id call_id job_type status attempts run_after locked_by locked_until last_error",
     "analysis_usage": "agency_id call_id asked_at model input_tokens output_tokens cost_usd",
     "agency_keys": "agency_id ultravox_api_key",
@@ -55,6 +57,10 @@ FUNCTIONS = (
     "call_hour",
     "call_stats_drift",
     "repair_call_stats",
+    "call_findings",
+    "finding_key",
+    "call_findings_drift",
+    "repair_call_findings",
     "recount_call_stats",
     "raise_data_version",
     "ultravox_api_key",
@@ -65,6 +71,11 @@ TRIGGERS = (
     "calls_count_updated",
     "calls_count_truncated",
     "apply_at_commit",
+    "calls_findings_inserted",
+    "calls_findings_deleted",
+    "calls_findings_updated",
+    "calls_findings_truncated",
+    "apply_findings_at_commit",
     "calls_settle_inserted",
     "calls_settle_updated",
     "calls_queue_inserted",
@@ -75,8 +86,7 @@ _SQL = Path(__file__).parent / "sql"
 _RELATIONS = (_SQL / "doctor_relations.sql").read_text("utf-8")
 _COUNTING = (_SQL / "doctor_counting.sql").read_text("utf-8")
 _USERS = (_SQL / "doctor_users.sql").read_text("utf-8")
-_TODAY = "(now() at time zone 'UTC')::date"
-_DRIFT = f"select count(*) from call_stats_drift(null, {_TODAY} - 6, {_TODAY})"  # noqa: S608
+_DRIFT = (_SQL / "doctor_drift.sql").read_text("utf-8")
 
 
 @dataclass(frozen=True)
@@ -215,7 +225,7 @@ async def _counting(patient: _Patient) -> Finding:
         words.append(f"Missing functions: {', '.join(missing)}. Run `gateway migrate`.")
     if silent:
         words.append(
-            f"Triggers missing or switched off: {', '.join(silent)}. Without them call_stats_daily does not follow the "
+            f"Triggers missing or switched off: {', '.join(silent)}. Without them the rollups do not follow the "
             "calls. Enable them (alter table … enable trigger …) and run `gateway rebuild`."
         )
     return Finding(not words, "counting", " ".join(words) or "Functions and triggers are in place.")
@@ -264,10 +274,11 @@ async def _users(patient: _Patient) -> list[Finding]:
 
 
 async def _rollup(patient: _Patient) -> Finding:
-    if reason := await patient.cannot_see("calls", "call_stats_daily"):
+    if reason := await patient.cannot_see("calls", "call_stats_daily", "call_findings_daily", "agency_findings_daily"):
         return Finding(None, "rollup", reason)
-    if drift := await patient.connection.fetchval(_DRIFT):
-        words = f"{drift} rows of call_stats_daily of the last 7 days are not what the calls add up to."
+    [drift] = await patient.connection.fetch(_DRIFT)
+    if wrong := [f"{rows} rows of {table}" for table, rows in drift.items() if rows]:
+        words = f"{', '.join(wrong)} of the last 7 days are not what the calls add up to."
         return Finding(False, "rollup", f"{words} Run `gateway rebuild`.")
     return Finding(True, "rollup", "The last 7 days are what the calls add up to.")
 

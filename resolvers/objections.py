@@ -1,5 +1,7 @@
 """The objections report: what people object to, how often that is handled, and what signals an interest."""
 
+from collections.abc import Sequence
+
 import strawberry
 
 from resolvers.errors import BadFilter
@@ -10,7 +12,14 @@ from resolvers.reader import Reader
 from resolvers.selection import Wanted
 from resolvers.statements import Row, Statement, summed
 
-OBJECTIONS = Statement("objections", days="started_at")
+OBJECTIONS = Statement(
+    "objections", days="stat_date", sources={"findings": ("agency_findings_daily", "call_findings_daily")}
+)
+# The lists: each with the kind of finding it is of, and the metric its percentages are of.
+LISTS = {
+    "objections": ("objection", "objections_encountered"),
+    "buying_signals": ("signal", "total_buying_signals"),
+}
 LIMIT, MOST = 10, 100
 
 
@@ -56,18 +65,21 @@ class Objections:
 
 
 async def objections(reader: Reader, filters: Filters, wanted: Wanted, limit: int = LIMIT) -> Objections:
-    """The commonest texts, at most `limit` of each kind, unnested from the calls themselves.
+    """The commonest texts, at most `limit` of each kind, and the totals that are wanted or that they are shares of.
 
     Raises:
         BadFilter: a limit outside 1 to 100.
     """
     if not 1 <= limit <= MOST:
         raise BadFilter(f"limit must be 1 to {MOST}, not {limit}")
-    totals = frozenset({"objection_handling_rate", "total_buying_signals"})
-    rows: list[Row] = []
+    lists = [LISTS[name] for name in LISTS if name in wanted]
+    totals = wanted.get("summary", frozenset()) | {total for _, total in lists}
+    listed = f"f.kind = '{lists[0][0]}'" if len(lists) == 1 else "true" if lists else "false"
+    rows: Sequence[Row] = ({},)
     if wanted.keys() - {"period"}:
-        rows = [*await reader.read(OBJECTIONS, filters, sql={"measures": summed(totals, "n")}, limit=limit)]
-    sums: Row = next((row for row in rows if row["kind"] == "summary"), {})
+        sql = {"measures": summed(totals, "f"), "listed": listed}
+        rows = await reader.read(OBJECTIONS, filters, sql=sql, limit=limit)
+    sums = rows[0]
     return Objections(
         period=DateRange.of(filters),
         summary=ObjectionsSummary.of(sums, calls_analyzed=sums.get("calls_analyzed")),
@@ -77,18 +89,18 @@ async def objections(reader: Reader, filters: Filters, wanted: Wanted, limit: in
                 count=row["count"],
                 handled=row["handled"],
                 handling_rate=percentage(row["handled"], row["count"]),
-                percentage=percentage(row["count"], sums["objections_encountered"]),
+                percentage=percentage(row["count"], row["objections_encountered"]),
             )
             for row in rows
-            if row["kind"] == "objection"
+            if row.get("kind") == "objection"
         ],
         buying_signals=[
             BuyingSignal(
                 signal=row["text"],
                 count=row["count"],
-                percentage=percentage(row["count"], sums["total_buying_signals"]),
+                percentage=percentage(row["count"], row["total_buying_signals"]),
             )
             for row in rows
-            if row["kind"] == "signal"
+            if row.get("kind") == "signal"
         ],
     )

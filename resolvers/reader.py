@@ -67,6 +67,8 @@ class Reader:
     ) -> tuple[str, list[object]]:
         """The SQL and its arguments, as `read` runs them."""
         conditions = ["f.agency_id = :agency"]
+        narrowed = self.viewer.client_id or filters.client_id or filters.campaign_id
+        sources = {hole: tables[narrowed is not None] for hole, tables in statement.sources.items()}
         if self.viewer.client_id is not None:
             # Beside a client that was asked for, not instead of it: another client's id then finds nothing.
             conditions.append("f.client_id = :own_client")
@@ -80,7 +82,7 @@ class Reader:
             conditions.append("f.status = :status")
         return fill(
             statement.text,
-            {**(sql or {}), "where": " and ".join(conditions)},
+            {**(sql or {}), **sources, "where": " and ".join(conditions)},
             {
                 **values,
                 "agency": self.viewer.agency_id,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -21,10 +21,13 @@ class Statement:
     """A `.sql` file beside the reports. The relation it reads is called `f` in it and narrowed by `:where`.
 
     `days` says what a range of days means there: days of `f.stat_date`, moments of `f.started_at`, or nothing.
+    `sources` fills a hole with one of two tables: the reader takes the first, which knows agencies only, when nothing
+    narrows the rows further, and the second when the viewer or the filters name a campaign or a client.
     """
 
     name: str
     days: Literal["stat_date", "started_at", "none"]
+    sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

@@ -17,6 +17,10 @@ from (
         where c.first_at is not null
         union all
         select agency_id, min(stat_date), max(stat_date) from call_stats_daily group by agency_id
+        union all
+        select agency_id, min(stat_date), max(stat_date) from call_findings_daily group by agency_id
+        union all
+        select agency_id, min(stat_date), max(stat_date) from agency_findings_daily group by agency_id
     ) as b
     where $1::uuid is null or b.agency_id = $1
     group by b.agency_id

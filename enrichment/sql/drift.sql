@@ -1,17 +1,26 @@
--- One row a counter of an agency's day in which the rollup is not what the calls add up to: $1 first, $2 last UTC day.
--- `off_by` adds up how far each of the day's rows (a campaign's and client's), or their hours, are off, whichever way.
+-- One row a counter of an agency's day in which a rollup is not what the calls add up to: $1 first, $2 last UTC day.
+-- `off_by` adds up how far each of the day's rows (a campaign's and client's, or a text's), or their hours, are off.
 select
-    coalesce(a.name, d.agency_id::text) as agency, d.stat_date, e.key as counter,
-    count(*) as rows, sum(o.off_by) as off_by
-from call_stats_drift(null, $1, $2) as d
-cross join lateral jsonb_each(to_jsonb(d) - array['agency_id', 'stat_date', 'campaign_id', 'client_id']) as e
-cross join lateral (
-    select sum(abs(v.value::numeric)) as off_by
-    from jsonb_array_elements_text(
-        case when jsonb_typeof(e.value) = 'array' then e.value else jsonb_build_array(e.value) end
-    ) as v
-) as o
+    coalesce(a.name, d.agency_id::text) as agency, d.stat_date, d.counter,
+    count(*) as rows, sum(d.off_by) as off_by
+from (
+    select s.agency_id, s.stat_date, e.key as counter, o.off_by
+    from call_stats_drift(null, $1, $2) as s
+    cross join lateral jsonb_each(to_jsonb(s) - array['agency_id', 'stat_date', 'campaign_id', 'client_id']) as e
+    cross join lateral (
+        select sum(abs(v.value::numeric)) as off_by
+        from jsonb_array_elements_text(
+            case when jsonb_typeof(e.value) = 'array' then e.value else jsonb_build_array(e.value) end
+        ) as v
+    ) as o
+    union all
+    select
+        f.agency_id, f.stat_date,
+        case when f.of_agency_only then 'agency_' else '' end || f.kind || '_texts' || e.handled, abs(e.off_by)
+    from call_findings_drift(null, $1, $2) as f
+    cross join lateral (values ('', f.count), ('_handled', f.handled)) as e (handled, off_by)
+) as d
 left join agencies as a on a.id = d.agency_id
-where o.off_by <> 0
+where d.off_by <> 0
 group by 1, 2, 3
 order by 2, 1, 3

@@ -1,46 +1,42 @@
--- One row for the calls together (kind summary), then one for each of the commonest objections and buying signals.
-with summary as (
+-- One row for each of the commonest texts, with the totals of all calls beside it; one row without a text if there is none.
+with totals as (
     select
-        -- Of all calls. The measures are zero for calls without findings, and those with any have their own index.
-        (select count(*) from calls as f where f.analysis_status = 'completed' and :where) as calls_analyzed,
+        (
+            select count(*)
+            from (
+                select c.agency_id, c.campaign_id, c.client_id, c.analysis_status, call_day(c.started_at) as stat_date
+                from calls as c
+                where c.started_at >= :first_day::date::timestamp at time zone 'UTC'
+                    and c.started_at < (:last_day::date + 1)::timestamp at time zone 'UTC'
+            ) as f
+            where f.analysis_status = 'completed' and :where
+        ) as calls_analyzed,
         :measures
-    from calls as f
-    cross join lateral call_counts(f) as n
-    where (f.objections <> '[]' or f.buying_signals <> '[]') and :where
+    from call_stats_daily as f
+    where :where
 ),
 
-found as (
-    select t.kind, t.text, t.handled
-    from calls as f
-    cross join lateral (
-        select 'objection' as kind, o.value ->> 'text' as text, o.value -> 'handled' = 'true' as handled
-        from jsonb_array_elements(f.objections) as o
-        union all
-        select 'signal', s.value ->> 'text', false
-        from jsonb_array_elements(f.buying_signals) as s
-    ) as t
-    where (f.objections <> '[]' or f.buying_signals <> '[]') and :where
+-- Spellings first: they are far fewer than rows.
+spelled as (
+    select f.kind, f.text, sum(f.count)::bigint as count, sum(f.handled)::bigint as handled
+    from :findings as f
+    where :listed and :where
+    group by f.kind, f.text
 ),
 
--- The same words in another case or spacing are the same text; the commonest spelling is shown.
+-- The same words in another case are the same text; the commonest spelling is shown.
 counted as (
     select
-        f.kind,
-        mode() within group (order by t.spelling collate "C") as text,
-        count(*) as count,
-        count(*) filter (where f.handled) as handled,
-        row_number() over (partition by f.kind order by count(*) desc, lower(t.spelling) collate "C") as place
-    from found as f
-    cross join lateral (select btrim(regexp_replace(f.text, '\s+', ' ', 'g')) as spelling) as t
-    where t.spelling <> ''
-    group by f.kind, lower(t.spelling)
+        s.kind,
+        (array_agg(s.text order by s.count desc, s.text collate "C"))[1] as text,
+        sum(s.count)::bigint as count,
+        sum(s.handled)::bigint as handled,
+        row_number() over (partition by s.kind order by sum(s.count) desc, lower(s.text) collate "C") as place
+    from spelled as s
+    group by s.kind, lower(s.text)
 )
 
-select 'summary' as kind, null as text, null as count, null as handled, null as place, summary.*
-from summary
-union all
-select c.kind, c.text, c.count, c.handled, c.place, summary.*
-from counted as c
-cross join summary
-where c.place <= :limit
-order by place nulls first
+select t.*, c.kind::text as kind, c.text, c.count, c.handled
+from totals as t
+left join counted as c on c.place <= :limit
+order by c.place

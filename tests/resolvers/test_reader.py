@@ -43,7 +43,13 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
     "batches": {"limit": 25, "offset": 0, "status": "failed"},
     "objections": {"limit": 10},
 }
-SQL = {"measures": "count(*) as calls", "sets": "()", "days": "count(*) as calls", "slots": "n.calls"}
+SQL = {
+    "measures": "count(*) as calls",
+    "sets": "()",
+    "days": "count(*) as calls",
+    "slots": "n.calls",
+    "listed": "true",
+}
 
 
 class Unread:
@@ -114,6 +120,13 @@ async def test_the_same_question_of_two_agencies_is_the_same_sql() -> None:
         other_sql, other_arguments = composed(statement, theirs, filters, **values)
         assert sql == other_sql
         assert [theirs.agency_id if value == ours.agency_id else value for value in arguments] == other_arguments
+
+
+async def test_what_an_agency_has_as_a_whole_is_read_only_when_nothing_narrows_and_the_viewer_sees_it_all() -> None:
+    for viewer, filters in product(VIEWERS, FILTERS):
+        sql, _ = composed(OBJECTIONS, viewer, filters, limit=10)
+        whole = not viewer.role.sees_one_client and filters.client_id is None and filters.campaign_id is None
+        assert re.findall(r"\w+_findings_daily", sql) == ["agency_findings_daily" if whole else "call_findings_daily"]
 
 
 async def test_no_value_a_caller_binds_can_take_the_place_of_the_viewers() -> None:
