@@ -67,8 +67,6 @@ class Reader:
     ) -> tuple[str, list[object]]:
         """The SQL and its arguments, as `read` runs them."""
         conditions = ["f.agency_id = :agency"]
-        narrowed = self.viewer.client_id or filters.client_id or filters.campaign_id
-        sources = {hole: tables[narrowed is not None] for hole, tables in statement.sources.items()}
         if self.viewer.client_id is not None:
             # Beside a client that was asked for, not instead of it: another client's id then finds nothing.
             conditions.append("f.client_id = :own_client")
@@ -76,6 +74,7 @@ class Reader:
             conditions.append("f.client_id = :client")
         if filters.campaign_id is not None:
             conditions.append("f.campaign_id = :campaign")
+        sources = {hole: tables[len(conditions) > 1] for hole, tables in statement.sources.items()}
         if statement.days in _DAYS:
             conditions.append(_DAYS[statement.days])
         if "status" in values:
