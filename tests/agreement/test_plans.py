@@ -29,7 +29,10 @@ from tests.conftest import Postgres
 
 TODAY = date(2026, 2, 16)
 CALLS = 200_000
-LARGE = ("calls", "call_stats_daily", "call_batches", "campaign_contacts")
+LARGE = (
+    *("calls", "call_stats_daily", "call_findings_daily", "agency_findings_daily"),
+    *("call_batches", "campaign_contacts"),
+)
 
 # Six agencies with three clients and nine campaigns each. The sixth has a hundredth of the calls, so that reading a
 # whole table for it would be wrong. Two hundred days; one call in eight has an objection.
@@ -55,8 +58,8 @@ insert into calls (
 select
     p.agency_id, p.client_id, p.id, md5(n::text), 'completed', t.at, case when n % 3 > 0 then t.at end, n % 600,
     'completed', (enum_range(null::call_disposition))[1 + n % 9], (enum_range(null::call_sentiment))[1 + n % 3], 0.5,
-    case when n % 8 = 0 then '[{{"text": "Too expensive", "handled": true, "quote": "…"}}]' else '[]' end::jsonb,
-    case when n % 16 = 0 then '[{{"text": "Asks for a date", "quote": "…"}}]' else '[]' end::jsonb
+    case when n % 8 = 0 then format('[{{"text": "No %s", "handled": true, "quote": "…"}}]', n % 23) else '[]' end::jsonb,
+    case when n % 16 = 0 then format('[{{"text": "Yes %s", "quote": "…"}}]', n % 11) else '[]' end::jsonb
 from generate_series(1, {CALLS}) as n
 cross join lateral (select '2026-02-16 12:00Z'::timestamptz - ({CALLS} - n) * interval '86.4 s' as at) as t
 join (
@@ -87,7 +90,8 @@ async def filled(server: Postgres) -> AsyncIterator[asyncpg.Connection]:
         await connection.execute(FILL)
         await connection.execute("set session_replication_role = origin")
         for agency in await connection.fetch("select id from agencies"):
-            await connection.execute("select repair_call_stats($1, '2025-07-01', '2026-02-16')", agency["id"])
+            for repair in ("repair_call_stats", "repair_call_findings"):
+                await connection.execute(f"select {repair}($1, '2025-07-01', '2026-02-16')", agency["id"])
         await connection.execute(f"vacuum analyze {', '.join(LARGE)}, campaigns, clients, agencies")
         yield connection
         await connection.close()
@@ -199,6 +203,14 @@ def _indexes(plan: dict[str, Any], table: str) -> set[str]:
     return found
 
 
+def _kinds(plan: dict[str, Any], index: str) -> set[str]:
+    return {node["Node Type"] for node in _nodes(plan) if node.get("Index Name") == index}
+
+
+def _tables(plan: dict[str, Any]) -> set[str]:
+    return {node["Relation Name"] for node in _nodes(plan) if "Relation Name" in node}
+
+
 def _whole_tables(plan: dict[str, Any]) -> list[str]:
     return [node["Relation Name"] for node in _nodes(plan) if node["Node Type"].endswith("Seq Scan")]
 
@@ -229,12 +241,29 @@ async def test_every_report_reads_through_its_index(filled: asyncpg.Connection, 
                 assert len(indexes) == 1
                 assert indexes <= daily
         with subtests.test(f"Objections {case.name}"):
+            findings = case.by(
+                "agency_findings_daily_agency_id_stat_date_kind_text_key_key",
+                "call_findings_daily_agency_id_campaign_id_stat_date_client__key",
+                "call_findings_daily_by_client",
+            )
+            table = "call_findings_daily" if case.campaign or case.client else "agency_findings_daily"
             for plan in await _asked(filled, case, objections, everything(Objections)):
-                indexes_of_calls = _indexes(plan, "calls")
-                assert indexes_of_calls <= raw | {"calls_with_findings"}
-                if raw == {"calls_by_time"}:
-                    # For the findings only calls that have some are fetched.
-                    assert indexes_of_calls == raw | {"calls_with_findings"}
+                assert _tables(plan) & {"call_findings_daily", "agency_findings_daily"} == {table}
+                (index,) = _indexes(plan, table)
+                assert index in findings
+                (index,) = _indexes(plan, "call_stats_daily")
+                assert index in daily
+
+
+async def test_objections_read_no_texts_for_their_summary_and_one_kind_for_one_list(filled: asyncpg.Connection) -> None:
+    for case in await _cases(filled):
+        for plan in await _asked(filled, case, objections, {"summary": frozenset({"total_buying_signals"})}):
+            assert not _tables(plan) & {"call_findings_daily", "agency_findings_daily"}
+        recording = Recording(filled)
+        await objections(Reader(case.viewer, recording), case.filters, {"buying_signals": frozenset()})
+        ((sql, _),) = recording.statements
+        assert "f.kind = 'signal'" in sql
+        assert "objections_encountered" not in sql
 
 
 async def test_freshness_finds_what_waits_by_its_own_index(

@@ -229,7 +229,7 @@ async def test_campaigns_read_only_the_half_that_is_selected(known: Running, own
         ("campaigns", ["call_batches", "call_stats_daily"]),
         ("quality", ["call_stats_daily"]),
         ("heatmap", ["call_stats_daily"]),
-        ("objections", ["calls"]),
+        ("objections", ["call_stats_daily"]),
     ],
 )
 async def test_a_legacy_endpoint_costs_one_statement_and_campaigns_two(

@@ -591,6 +591,25 @@ async def test_a_client_user_sees_the_own_client_and_an_empty_report_for_any_oth
                 assert set(counters(json.loads(bodies.pop()))) <= {0}
 
 
+async def test_what_stands_only_in_the_agencys_own_table_is_read_for_who_sees_the_whole_agency_and_asks_for_it(
+    outside: Outside,
+) -> None:
+    planted = "Known to the agency alone"
+    await outside.connection.execute(
+        "insert into agency_findings_daily (agency_id, stat_date, kind, text, count, handled)"
+        " values ($1, $2, 'objection', $3, 100000, 0)",
+        outside.ours.id,
+        NOW.date(),
+        planted,
+    )
+    try:
+        for role, door, (name, narrowed) in product(Role, DOORS, outside.own_filters().items()):
+            body = await outside.ask(door, "objections", outside.ours.users[role], narrowed)
+            assert (planted.encode() in body) == (name == "nothing" and role not in CLIENT_ROLES)
+    finally:
+        await outside.connection.execute("delete from agency_findings_daily where text = $1", planted)
+
+
 async def test_a_client_user_whose_client_is_gone_sees_nothing_and_not_everything(outside: Outside) -> None:
     given = Given(outside.connection)
     client = await given.client(outside.ours.id, "Brief")

@@ -72,6 +72,23 @@ async def test_lost_wrong_and_invented_rows_are_repaired_from_the_first_day_to_t
     assert await connection.fetchval(DRIFT) == 0
 
 
+async def test_what_was_found_is_repaired_as_well(connection):
+    agency = await agency_with_calls(connection, "2026-02-10")
+    await connection.execute("""update calls set objections = '[{"text": "No time"}]'""")
+    await connection.execute("delete from call_findings_daily")
+    await connection.execute("update agency_findings_daily set count = 9")
+    assert (await rebuilt(connection))[0] == 2
+    assert await connection.fetchval("select count(*) from call_findings_drift(null, '2000-01-01', '2100-01-01')") == 0
+    await connection.execute("delete from agencies where id = $1", agency)
+    await connection.execute(
+        "insert into agency_findings_daily (agency_id, stat_date, kind, text, count, handled)"
+        " values ($1, '2025-02-10', 'signal', 'Of a time that is gone', 1, 0)",
+        agency,
+    )
+    assert (await rebuilt(connection, agency=agency))[0] == 1
+    assert await connection.fetchval("select count(*) from agency_findings_daily") == 0
+
+
 async def test_counts_of_an_agency_that_is_gone_are_cleared(connection):
     gone = uuid4()
     await connection.execute(

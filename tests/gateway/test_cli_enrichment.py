@@ -112,6 +112,18 @@ async def test_more_calls_than_fit_a_chunk_are_all_queued(
     assert await connection.fetchval("select count(*) from enrichment_queue") == 2500
 
 
+async def test_reconcile_shows_which_texts_are_off(
+    database: Database, given: Given, connection: asyncpg.Connection
+) -> None:
+    now = await connection.fetchval("select now()")
+    await given.calls(await given.agency(), 3, started_at=now, objections=[{"text": "No time", "handled": True}])
+    await connection.execute("update call_findings_daily set count = 1")
+    await connection.execute("delete from agency_findings_daily")
+    shown = run(database.dsn, "reconcile", COLUMNS="200")
+    assert shown.returncode == 1
+    assert "agency_objection_texts 3, agency_objection_texts_handled 3, objection_texts 2" in shown.stdout
+
+
 async def test_a_model_without_a_key_is_refused_before_anything_is_claimed(database: Database, given: Given) -> None:
     await waiting(given, await given.agency())
     refused = run(database.dsn, "worker", ANALYSER="model")

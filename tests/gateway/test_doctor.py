@@ -213,8 +213,15 @@ async def test_a_rollup_that_drifted_is_found(database, connection):
     await connection.execute("update call_stats_daily set total_calls = 2")
     [rollup] = await found(database.dsn, "rollup")
     assert rollup.ok is False
-    assert rollup.words.startswith("1 rows of call_stats_daily")
+    assert rollup.words.startswith("1 rows of call_stats_daily of the last 7 days")
     assert "`gateway rebuild`" in rollup.words
+    await connection.execute(
+        "insert into agency_findings_daily (agency_id, stat_date, kind, text, count, handled)"
+        " values ($1, (now() at time zone 'UTC')::date, 'signal', 'Invented', 1, 0)",
+        agency,
+    )
+    [rollup] = await found(database.dsn, "rollup")
+    assert rollup.words.startswith("1 rows of call_stats_daily, 1 rows of agency_findings_daily of the last 7 days")
 
 
 @pytest.mark.parametrize(("skew", "words"), [(95, "95 s ahead of"), (-95, "95 s behind")])

@@ -1,0 +1,38 @@
+"""What the rollup of findings must hold, counted anew from the calls in SQL of its own."""
+
+import asyncpg
+
+EVER = "'2000-01-01', '2100-01-01'"
+DRIFT = f"select count(*) from call_findings_drift(null, {EVER})"
+REPAIR = f"select repair_call_findings(null, {EVER})"
+ROLLUPS = {
+    "call_findings_daily": "agency_id, campaign_id, client_id, stat_date",
+    "agency_findings_daily": "agency_id, stat_date",
+}
+RAW = """
+select {keys}, kind, text, count(*), count(*) filter (where handled) as handled
+from (
+    select
+        agency_id, campaign_id, client_id, (started_at at time zone 'UTC')::date as stat_date, kind,
+        btrim(regexp_replace(element ->> 'text', '\\s+', ' ', 'g')) as text,
+        kind = 'objection' and element -> 'handled' = 'true' as handled
+    from (
+        select *, 'objection' as kind, jsonb_array_elements(objections) as element from calls
+        union all
+        select *, 'signal', jsonb_array_elements(buying_signals) from calls
+    ) as elements
+) as found
+where text <> ''
+group by {keys}, kind, text
+"""
+
+
+async def assert_it_is_a_recount(connection: asyncpg.Connection) -> None:
+    """Both tables are what the calls say, by their own account and by another, and nothing is left lying about."""
+    for table, keys in ROLLUPS.items():
+        columns = f"{keys}, kind::text, text, count, handled"
+        found = sorted(map(repr, map(tuple, await connection.fetch(f"select {columns} from {table}"))))
+        assert found == sorted(map(repr, map(tuple, await connection.fetch(RAW.format(keys=keys)))))
+        assert not await connection.fetchval(f"select count(*) from {table} where count <= 0")
+    assert await connection.fetchval(DRIFT) == 0
+    assert await connection.fetchval("select count(*) from call_findings_changes") == 0
