@@ -21,9 +21,12 @@ language sql immutable parallel safe as $$
 $$;
 
 -- Texts are of any length and an index entry is not: a spelling is known by half of its SHA-256.
+-- (Not in SQL: `convert_to` counts as stable, so it would not be inlined, and be planned anew by each statement.)
 create function finding_key(spelling text) returns uuid
-language sql immutable strict parallel safe as $$
-    select encode(substring(sha256(convert_to(spelling, 'UTF8')) for 16), 'hex')::uuid
+language plpgsql immutable strict parallel safe as $$
+begin
+    return encode(substring(sha256(convert_to(spelling, 'UTF8')) for 16), 'hex')::uuid;
+end
 $$;
 
 -- No foreign keys: derived, as call_stats_daily. Counts are in no index, so that counting on rewrites no index entry
@@ -74,9 +77,9 @@ create index call_findings_changes_mine on call_findings_changes (transaction_id
 
 -- Has the transaction's notes applied at commit, once however many there are: the marker is undone with a savepoint,
 -- just as the event is. It is set first, because in a transaction that wants its constraints checked at once it is
--- taken back before this returns.
+-- taken back before this returns. With its caller's rights, which are those of the functions below.
 create function queue_call_findings() returns void
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql as $$
 begin
     if current_setting('call_findings.queued_in', true) is distinct from pg_current_xact_id()::text then
         perform set_config('call_findings.queued_in', pg_current_xact_id()::text, true);
@@ -313,15 +316,13 @@ alter table call_findings_daily enable row level security;
 alter table agency_findings_daily enable row level security;
 alter table call_findings_changes enable row level security;
 
--- Those that write with their owner's rights: nobody else may call them.
-revoke execute on function queue_call_findings() from public;
+-- It writes with its owner's rights, so nobody else may call it.
 revoke execute on function repair_call_findings(uuid, date, date) from public;
 do $$
 declare
     role_name text;
 begin
     for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
-        execute format('revoke execute on function queue_call_findings() from %I', role_name);
         execute format('revoke execute on function repair_call_findings(uuid, date, date) from %I', role_name);
     end loop;
 end

@@ -58,7 +58,7 @@ insert into calls (
 select
     p.agency_id, p.client_id, p.id, md5(n::text), 'completed', t.at, case when n % 3 > 0 then t.at end, n % 600,
     'completed', (enum_range(null::call_disposition))[1 + n % 9], (enum_range(null::call_sentiment))[1 + n % 3], 0.5,
-    case when n % 8 = 0 then format('[{{"text": "No %s", "handled": true, "quote": "…"}}]', n % 23) else '[]' end::jsonb,
+    case when n % 8 = 0 then format('[{{"text": "No %s", "handled": true, "quote": ""}}]', n % 23) else '[]' end::jsonb,
     case when n % 16 = 0 then format('[{{"text": "Yes %s", "quote": "…"}}]', n % 11) else '[]' end::jsonb
 from generate_series(1, {CALLS}) as n
 cross join lateral (select '2026-02-16 12:00Z'::timestamptz - ({CALLS} - n) * interval '86.4 s' as at) as t
