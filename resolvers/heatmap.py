@@ -1,7 +1,8 @@
 """The heatmap: at which hours of the week calls are made, answered and turned into meetings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
 
 import strawberry
 
@@ -73,7 +74,8 @@ async def heatmap(reader: Reader, filters: Filters, wanted: Wanted, metric: Heat
     if wanted.keys() & {"heatmap", "best_times"}:
         # Only a slot with calls is shown.
         needed = wanted["heatmap"] | {"total_calls"} if "heatmap" in wanted else frozenset[str]()
-        rows = await _read(reader, filters, sorted(needed | ({counter} if "best_times" in wanted else set())))
+        read = needed | ({counter} if "best_times" in wanted else set())
+        rows = await reader.read(HEATMAP, filters, sql=_sums_by_hour(tuple(sorted(read))))
     best = (
         sorted((row for row in rows if row[counter] > 0), key=lambda row: -row[counter])[:BEST]
         if "best_times" in wanted
@@ -95,10 +97,10 @@ async def heatmap(reader: Reader, filters: Filters, wanted: Wanted, metric: Heat
     )
 
 
-async def _read(reader: Reader, filters: Filters, counters: Sequence[str]) -> Sequence[Row]:
-    """One row a slot, by day, then hour."""
+@lru_cache(maxsize=10)
+def _sums_by_hour(counters: Sequence[str]) -> Mapping[str, str]:
+    """Adds up each hour of the day by its place, and tells the hours apart."""
     days = ", ".join(
         f"array[{', '.join(f'sum(f.{name}_by_hour[{hour + 1}])' for hour in HOURS)}] as {name}" for name in counters
     )
-    slots = ", ".join(f"n.{name}[h.hour + 1] as {name}" for name in counters)
-    return await reader.read(HEATMAP, filters, sql={"days": days, "slots": slots})
+    return {"days": days, "slots": ", ".join(f"n.{name}[h.hour + 1] as {name}" for name in counters)}

@@ -1,16 +1,7 @@
 -- One row for each of the commonest texts, with the totals of all calls beside it; one row without a text if there is none.
 with totals as (
     select
-        (
-            select count(*)
-            from (
-                select c.agency_id, c.campaign_id, c.client_id, c.analysis_status, call_day(c.started_at) as stat_date
-                from calls as c
-                where c.started_at >= :first_day::date::timestamp at time zone 'UTC'
-                    and c.started_at < (:last_day::date + 1)::timestamp at time zone 'UTC'
-            ) as f
-            where f.analysis_status = 'completed' and :where
-        ) as calls_analyzed,
+        coalesce(sum(f.analyzed_calls), 0)::bigint as calls_analyzed,
         :measures
     from call_stats_daily as f
     where :where

@@ -203,10 +203,6 @@ def _indexes(plan: dict[str, Any], table: str) -> set[str]:
     return found
 
 
-def _kinds(plan: dict[str, Any], index: str) -> set[str]:
-    return {node["Node Type"] for node in _nodes(plan) if node.get("Index Name") == index}
-
-
 def _tables(plan: dict[str, Any]) -> set[str]:
     return {node["Relation Name"] for node in _nodes(plan) if "Relation Name" in node}
 
@@ -222,7 +218,6 @@ async def test_every_report_reads_through_its_index(filled: asyncpg.Connection, 
             "call_stats_daily_by_campaign",
             "call_stats_daily_by_client",
         )
-        raw = case.by("calls_by_time", "calls_by_campaign", "calls_by_client")
         for report, answer in (
             (overview, Overview),
             (timeseries, Timeseries),
