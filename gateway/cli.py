@@ -22,6 +22,7 @@ from gateway.explained import explained
 from gateway.serve import serve as run_server
 from gateway.settings import Need, Settings, read_settings
 from gateway.tokens import mint
+from gateway.workers import serve_by_workers
 
 DATABASE_ONLY: tuple[Need, ...] = ("database",)
 DEMO_SEED = 20260101
@@ -41,11 +42,14 @@ DataDir = Annotated[Path, typer.Option(help="Where the demo keeps its database."
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; PORT otherwise.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes; WORKERS otherwise.")] = None,
 ) -> None:
     """Serve the gateway, set up from the environment."""
-    given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    flags = {"host": host, "port": port, "workers": workers}
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     with explained():
-        run_server(read_settings(**given))
+        read = read_settings(**given)
+        (run_server if read.workers == 1 else serve_by_workers)(read)
 
 
 @app.command()

@@ -30,7 +30,7 @@ from database.migrate import migrate
 from gateway.demo_worker import show_progress, working
 from gateway.errors import SettingsError
 from gateway.logs import configure
-from gateway.serve import server_config
+from gateway.serve import bound, server_config
 from gateway.settings import Settings, read_settings
 from gateway.signals import Signals
 from gateway.tokens import mint
@@ -146,24 +146,15 @@ def _bound(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise SettingsError(f"Port {port} does not exist; ports are 1 to 65535. {advice}")
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError:
-        raise SettingsError(no_host) from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # uvloop sets it on listeners of its own only; without it small answers wait for the client's acknowledgement.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener.bind(address)
+        return bound(host, port)
     except OSError as error:
-        listener.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise SettingsError(no_host) from None
         reasons = {
             errno.EADDRINUSE: f"Port {port} on {host} is in use. {advice}",
             errno.EACCES: f"Port {port} is not for ordinary users. {advice}",
-            errno.EADDRNOTAVAIL: no_host,
         }
         raise SettingsError(reasons.get(error.errno or 0, f"Port {port} on {host}: {error}. {advice}")) from None
-    return listener
 
 
 async def _prepare(server: Server, data_dir: Path, seed: int) -> _Prepared:

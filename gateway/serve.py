@@ -1,5 +1,7 @@
 """Runs the application under uvicorn."""
 
+import socket
+
 import uvicorn
 
 from gateway.app import create_app
@@ -23,6 +25,25 @@ def server_config(settings: Settings) -> uvicorn.Config:
         ws="none",
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """The port, taken but not listened on.
+
+    Raises:
+        OSError: it cannot be had.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # uvloop sets it on listeners of its own only; without it small answers wait for the client's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def serve(settings: Settings) -> None:

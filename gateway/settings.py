@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         default=8,
         ge=1,
         le=200,
-        description="Connections at most. More than twice the database's cores only adds latency.",
+        description="Connections at most, by process. More than twice the database's cores only adds latency.",
     )
     supabase_url: AnyHttpUrl | None = Field(
         default=None,
@@ -160,6 +160,12 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Server processes, each with its own pool, caches and count of requests (docs/scaling.md).",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )

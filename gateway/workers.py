@@ -1,0 +1,118 @@
+"""Several server processes on one port, kept at their number and ended together."""
+
+import asyncio
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from time import monotonic
+
+import structlog
+import uvicorn
+
+from gateway.errors import SettingsError
+from gateway.logs import configure
+from gateway.serve import bound, server_config
+from gateway.settings import Settings
+from gateway.signals import Signals
+
+log = structlog.get_logger()
+
+SHORT_LIFE_SECONDS = 10.0
+"""A worker that ends sooner is not replaced at once."""
+LONGEST_PAUSE_SECONDS = 30.0
+CLOSING_SECONDS = 5.0
+"""What a worker may take beside SHUTDOWN_SECONDS to give back what it holds."""
+
+
+def serve_by_workers(settings: Settings) -> None:
+    """Serves by several processes until Ctrl-C (raises KeyboardInterrupt) or SIGTERM (exits with 143).
+
+    Raises:
+        SettingsError: the port cannot be had.
+    """
+    configure(settings)
+    signals = Signals()
+    try:
+        listener = bound(settings.host, settings.port)
+    except OSError as error:
+        words = f"Port {settings.port} on {settings.host} cannot be had: {error}. Choose others: PORT and HOST."
+        raise SettingsError(words) from None
+    with listener:
+        signals.run(lambda: _supervise(settings, listener))
+
+
+async def _supervise(settings: Settings, listener: socket.socket) -> None:
+    async with asyncio.TaskGroup() as keepers:
+        for _ in range(settings.workers):
+            keepers.create_task(_keep(settings, listener))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            # Before the workers end: while ours is open, connections would be taken that nobody answers.
+            listener.close()
+
+
+async def _keep(settings: Settings, listener: socket.socket) -> None:
+    """Has one worker run, and another when it ends."""
+    pause = 0.0
+    while True:
+        began = monotonic()
+        worker = await _start(settings, listener)
+        log.info("worker.started", pid=worker.pid)
+        try:
+            await worker.wait()
+        finally:
+            await _end(worker, settings.shutdown_seconds + CLOSING_SECONDS)
+        short = monotonic() - began < SHORT_LIFE_SECONDS
+        pause = min(2 * pause or 1.0, LONGEST_PAUSE_SECONDS) if short else 0.0
+        log.warning("worker.ended", pid=worker.pid, code=worker.returncode, next_in_seconds=pause)
+        await asyncio.sleep(pause)
+
+
+async def _start(settings: Settings, listener: socket.socket) -> Process:
+    # In a session of its own, or Ctrl-C would reach it past us. Its input tells it the settings, and ends when we do,
+    # however that is.
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway.workers", str(listener.fileno()),
+        stdin=PIPE, pass_fds=(listener.fileno(),), start_new_session=True,
+    )  # fmt: skip
+    if worker.stdin:
+        worker.stdin.write(pickle.dumps(settings))
+    return worker
+
+
+async def _end(worker: Process, seconds: float) -> None:
+    """Lets a worker that still runs answer what it has begun to answer."""
+    if worker.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        worker.terminate()
+        try:
+            async with asyncio.timeout(seconds):
+                await worker.wait()
+        except TimeoutError:
+            log.warning("worker.killed", pid=worker.pid)
+            worker.kill()
+            await worker.wait()
+
+
+def _work(listener: socket.socket) -> None:
+    settings: Settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - our parent wrote it
+    configure(settings)
+    server = uvicorn.Server(server_config(settings))
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    server.run([listener])
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    _work(socket.socket(fileno=int(sys.argv[1])))
