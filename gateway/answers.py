@@ -106,11 +106,13 @@ class Answers:
         self._under_way[key, version] = flight = asyncio.get_running_loop().create_future()
         answer = None
         try:
+            # Asked of the node that is read, and before it: what is read cannot be older than that.
+            reached = await self._versions.at(context.database, viewer.agency_id)
             answer = await self._computed(scope, receive, send)
             if answer is not None:
                 size = len(answer.body) + len(body) + _BESIDE_BODIES
                 if size <= self._settings.reuse_max_bytes:
-                    self._kept[key] = _Kept(version, answer, size)
+                    self._kept[key] = _Kept(reached, answer, size)
         finally:
             del self._under_way[key, version]
             flight.set_result(answer)

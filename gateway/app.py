@@ -17,13 +17,13 @@ from gateway import graphql_http, timing
 from gateway.answers import Answers
 from gateway.auth import Authenticator
 from gateway.context import Gate
-from gateway.db import Pool
 from gateway.documents import Documents
 from gateway.door import Door
 from gateway.errors import headers_of, old_json, status_of
 from gateway.graphql_http import GraphQLEndpoint
 from gateway.health import health
 from gateway.keys import KeySet
+from gateway.replicas import Nodes
 from gateway.schema import build_schema
 from gateway.settings import Settings
 from gateway.versions import Versions
@@ -33,18 +33,18 @@ from rest_compat.routes import routes
 
 def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> ASGIApp:
     """The gateway over the database and issuer that the settings name. `now` tells the time, in UTC."""
-    pool = Pool(settings, on_read=partial(timing.add, "read"))
+    nodes = Nodes(settings, on_read=partial(timing.add, "read"))
     keys = KeySet(settings.jwks_url) if settings.jwks_url else None
-    gate = Gate(settings, Authenticator(settings, keys, pool), pool, now)
+    gate = Gate(settings, Authenticator(settings, keys, nodes.primary), nodes, now)
     endpoint = GraphQLEndpoint(build_schema([Documents.within(settings)]), gate, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await pool.open()
+        await nodes.open()
         try:
             yield
         finally:
-            await pool.close()
+            await nodes.close()
             if keys:
                 await keys.close()
 
@@ -63,14 +63,14 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
         },
     )
     app.include_router(routes(gate.admit))
-    app.router.routes.extend(health(pool))
+    app.router.routes.extend(health(nodes.primary))
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         """GraphQL needs nothing of FastAPI, whose layers would cost it more than a small answer does."""
         asked = scope["type"] == "http" and scope["path"] == graphql_http.PATH
         await (endpoint if asked else app)(scope, receive, send)
 
-    return Door(Answers(routed, gate, Versions(pool, settings.reuse_seconds), settings), settings)
+    return Door(Answers(routed, gate, Versions(nodes.primary, settings.reuse_seconds), settings), settings)
 
 
 async def _old_error(request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from gateway import timing
 from gateway.auth import Authenticator
 from gateway.errors import TooManyRequests
 from gateway.plans import Plans
+from gateway.replicas import Nodes
 from gateway.settings import Settings
 from resolvers.reader import Database, Reader
 from resolvers.viewer import Viewer
@@ -27,10 +28,15 @@ class Context:
     """What one request is answered with. `today` (UTC) is read once, so midnight cannot pass inside an answer."""
 
     viewer: Viewer
-    database: Database
+    nodes: Nodes
     today: date
     plans: Plans = field(default_factory=Plans)
     """Those of the request's document, once that is known."""
+
+    @cached_property
+    def database(self) -> Database:
+        """The node that all of the request is read from."""
+        return self.nodes.choose()
 
     @cached_property
     def reader(self) -> Reader:
@@ -45,11 +51,11 @@ class Gate:
         self,
         settings: Settings,
         authenticator: Authenticator,
-        database: Database,
+        nodes: Nodes,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._authenticator = authenticator
-        self._database = database
+        self._nodes = nodes
         self._now = now
         self._share = None if settings.rate_limit == "off" else parse(settings.rate_limit)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -82,7 +88,7 @@ class Gate:
                 viewer = await self._authenticator.viewer(authorization, token)
         finally:
             timing.add("pass", perf_counter() - started)
-        return Context(viewer, self._database, self._now().date())
+        return Context(viewer, self._nodes, self._now().date())
 
     async def _count(self, user_id: UUID) -> None:
         if self._share and not await self._limiter.hit(self._share, str(user_id)):

@@ -28,7 +28,10 @@ _CLEAN_UP_SECONDS = 2.0
 class Pool:
     """Runs single statements, each on a connection of its own, so that parallel sections never share one."""
 
-    def __init__(self, settings: Settings, on_read: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, on_read: Callable[[float], None] | None = None, *, tries_again: bool = True
+    ) -> None:
+        self._tries_again = tries_again
         self._settings = settings
         self._on_read = on_read or _unheard
         self._pool: asyncpg.Pool | None = None
@@ -75,11 +78,11 @@ class Pool:
             self._pool.terminate()
 
     async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
-        """The rows of one statement; a read that meets a lost connection is tried once more.
+        """The rows of one statement; a read that meets a lost connection is tried once more, unless told otherwise.
 
         Raises:
             TimedOut: the statement or a free connection took too long.
-            Unavailable: the database is away, twice.
+            Unavailable: the database is away, twice if it was tried again.
         """
         started, losses = perf_counter(), self._losses
         try:
@@ -89,6 +92,9 @@ class Pool:
                     return await self._fetch(sql, values)
                 except LOST as error:
                     if not _worth_another_try(error):
+                        raise
+                    if not self._tries_again:
+                        await self._distrust()
                         raise
                     log.warning("read.retried", reason=repr(error))
                 await asyncio.sleep(_PAUSE_SECONDS * (1 + random()))  # noqa: S311

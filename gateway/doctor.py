@@ -14,6 +14,7 @@ from rich.text import Text
 from database.migrate import unapplied
 from database.reach import CANNOT_CONNECT, lost_settings, way_to_server, why_unreachable
 from gateway.doctor_issuer import examine_issuer
+from gateway.doctor_replicas import examine_replicas
 from gateway.settings import Settings
 from resolvers.metrics import TIMESERIES_METRICS, sums_of
 
@@ -85,6 +86,7 @@ TRIGGERS = (
 _SQL = Path(__file__).parent / "sql"
 _RELATIONS = (_SQL / "doctor_relations.sql").read_text("utf-8")
 _COUNTING = (_SQL / "doctor_counting.sql").read_text("utf-8")
+_CONNECTIONS = (_SQL / "doctor_connections.sql").read_text("utf-8")
 _USERS = (_SQL / "doctor_users.sql").read_text("utf-8")
 _DRIFT = (_SQL / "doctor_drift.sql").read_text("utf-8")
 
@@ -131,8 +133,10 @@ def report(findings: Iterable[Finding]) -> Table:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Every check that can be made, each within seconds; one that fails stops no other."""
-    database, issuer = await asyncio.gather(_database(settings), _bounded("issuer", _issuer(settings)))
-    return [*database, *issuer]
+    database, replicas, issuer = await asyncio.gather(
+        _database(settings), _bounded("replica", _replicas(settings)), _bounded("issuer", _issuer(settings))
+    )
+    return [*database, *replicas, *issuer]
 
 
 async def _bounded(check: str, examination: Awaitable[Finding | Sequence[Finding]]) -> list[Finding]:
@@ -199,9 +203,26 @@ async def _pooler(patient: _Patient) -> Finding:
     return Finding(True, "pooler", "None." if way == "direct" else "One that keeps sessions apart, which does no harm.")
 
 
+async def _replicas(settings: Settings) -> list[Finding]:
+    found = await examine_replicas(settings, list(EXPECTED), CHECK_SECONDS / 3)
+    return [Finding(ok, "replica", words) for ok, words in found]
+
+
 async def _issuer(settings: Settings) -> Finding:
     ok, words = await examine_issuer(settings, 0.8 * CHECK_SECONDS)
     return Finding(ok, "issuer", words)
+
+
+async def _connections(patient: _Patient) -> Finding:
+    settings = patient.settings
+    if settings.database_pooler == "transaction":
+        return Finding(True, "connections", "The pooler's matter.")
+    wanted = settings.workers * (settings.database_pool_size + bool(settings.database_replica_urls))
+    there = await patient.connection.fetchval(_CONNECTIONS)
+    if wanted > there:
+        words = f"Up to {wanted} (WORKERS times DATABASE_POOL_SIZE), and the server has {there}: lower one of the two."
+        return Finding(None, "connections", words)
+    return Finding(True, "connections", f"Up to {wanted} of the server's {there}.")
 
 
 async def _tables(patient: _Patient) -> Finding:
@@ -298,6 +319,7 @@ async def _clock(patient: _Patient) -> Finding:
 _CHECKS: Mapping[str, Callable[[_Patient], Awaitable[Finding | Sequence[Finding]]]] = {
     "database": _reached,
     "pooler": _pooler,
+    "connections": _connections,
     "tables": _tables,
     "counting": _counting,
     "migrations": _migrations,

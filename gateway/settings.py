@@ -46,11 +46,15 @@ def _rate(value: str) -> str:
 
 
 def _origins(value: object) -> object:
-    return (
-        tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
-        if isinstance(value, str)
-        else value
-    )
+    return tuple(part.rstrip("/") for part in _parts(value)) if isinstance(value, str) else value
+
+
+def _urls(value: object) -> object:
+    return _parts(value) if isinstance(value, str) else value
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -71,6 +75,18 @@ class Settings(BaseSettings):
         ge=1,
         le=200,
         description="Connections at most, by process. More than twice the database's cores only adds latency.",
+    )
+    database_replica_urls: Annotated[
+        tuple[Annotated[SecretStr, AfterValidator(_postgres_url)], ...], NoDecode, BeforeValidator(_urls)
+    ] = Field(
+        default=(),
+        description="Read replicas of DATABASE_URL, as it is written, separated by commas (docs/scaling.md).",
+    )
+    database_replica_lag_seconds: float = Field(
+        default=1.0,
+        ge=0.05,
+        le=300,
+        description="A replica that may lack a commit older than this is not read; the primary is.",
     )
     supabase_url: AnyHttpUrl | None = Field(
         default=None,
@@ -190,7 +206,7 @@ class Settings(BaseSettings):
 def _shown(value: object) -> str:
     if value is None:
         return ""
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def read_settings(*, needs: Collection[Need] = ("database", "issuer"), **given: Any) -> Settings:

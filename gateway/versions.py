@@ -27,8 +27,8 @@ class Versions:
     however long the answer took.
     """
 
-    def __init__(self, database: Database, seconds: float) -> None:
-        self._database = database
+    def __init__(self, primary: Database, seconds: float) -> None:
+        self._primary = primary
         self._seconds = seconds
         self._asked: LRUCache[UUID, _Asked] = LRUCache(REMEMBERED_AGENCIES)
 
@@ -41,11 +41,20 @@ class Versions:
         now = monotonic()
         asked = self._asked.get(agency)
         if asked is None or now - asked.at >= self._seconds or (asked.version.done() and asked.version.exception()):
-            asked = self._asked[agency] = _Asked(now, asyncio.create_task(self._read(agency)))
+            asked = self._asked[agency] = _Asked(now, asyncio.create_task(_read(self._primary, agency)))
         # One that stops waiting must not take the answer from the others.
         return asked.version.result() if asked.version.done() else await asyncio.shield(asked.version)
 
-    async def _read(self, agency: UUID) -> int:
-        (row,) = await self._database.fetch(_VERSION, agency)
-        version: int = row["version"]
-        return version
+    async def at(self, node: Database, agency: UUID) -> int:
+        """The version that a node has reached: a replica may be behind the primary, whose version `of` gives.
+
+        Raises:
+            Unavailable: the node is away or too slow.
+        """
+        return await (self.of(agency) if node is self._primary else _read(node, agency))
+
+
+async def _read(node: Database, agency: UUID) -> int:
+    (row,) = await node.fetch(_VERSION, agency)
+    version: int = row["version"]
+    return version

@@ -62,6 +62,15 @@ async def test_a_healthy_gateway_has_nothing_to_report(database, connection):
     assert [finding.check for finding in findings] == [*doctor._CHECKS, "issuer"]
 
 
+async def test_more_connections_than_the_server_has_are_noticed(database):
+    (finding,) = await found(database.dsn, "connections", workers=40, database_pool_size=10)
+    assert finding.ok is None
+    assert finding.words.startswith("Up to 400 (WORKERS times DATABASE_POOL_SIZE)")
+    (finding,) = await found(database.dsn, "connections", workers=2, database_pool_size=5)
+    assert finding.ok
+    assert finding.words.startswith("Up to 10 of the server's ")
+
+
 @pytest.mark.parametrize(
     ("dsn", "words"),
     [

@@ -95,8 +95,10 @@ def test_the_environment_is_read_in_capitals_and_given_values_come_first(monkeyp
     monkeypatch.setenv("SUPABASE_JWT_SECRET", SECRET)
     monkeypatch.setenv("PORT", "9000")
     monkeypatch.setenv("CORS_ORIGINS", " https://a.example.com/ ,, https://b.example.com,")
+    monkeypatch.setenv("DATABASE_REPLICA_URLS", f" {DSN} ,, {DSN}/2,")
     settings = read_settings()
     assert settings.port == 9000
+    assert [url.get_secret_value() for url in settings.database_replica_urls] == [DSN, f"{DSN}/2"]
     assert settings.cors_origins == ("https://a.example.com", "https://b.example.com")
     assert read_settings(port=9001).port == 9001
 
@@ -131,7 +133,9 @@ def test_a_short_secret_is_refused_and_32_bytes_are_enough() -> None:
         ("request_timeout_seconds", "0"), ("shutdown_seconds", "-1"), ("graphiql", "maybe"),
         ("introspection", "2"), ("graphql_max_body_bytes", "999"), ("graphql_max_tokens", "99"),
         ("graphql_max_depth", "3"), ("graphql_max_aliases", "-1"), ("graphql_max_cost", "99"), ("port", "65536"),
-        ("port", "-1"), ("port", "http"), ("log_level", "trace"), ("log_format", "xml"), ("rate_limit", "many"),
+        ("workers", "0"), ("database_replica_urls", "postgresql://db/calls,mysql://user:hidden@db/calls"),
+        ("database_replica_lag_seconds", "0"), ("port", "-1"), ("port", "http"),
+        ("log_level", "trace"), ("log_format", "xml"), ("rate_limit", "many"),
     ],
 )  # fmt: skip
 def test_a_value_that_is_not_accepted_is_refused_by_its_variables_name(
@@ -145,10 +149,11 @@ def test_a_value_that_is_not_accepted_is_refused_by_its_variables_name(
 
 
 def test_secrets_are_hidden_wherever_settings_are_shown() -> None:
-    settings = read_settings(**GOOD)
+    settings = read_settings(**GOOD, database_replica_urls=f"{DSN}, {DSN}")
     shown = settings.shown()
     assert list(shown) == [name.upper() for name in Settings.model_fields]
     assert shown["DATABASE_URL"] == shown["SUPABASE_JWT_SECRET"] == "**********"
+    assert shown["DATABASE_REPLICA_URLS"] == "**********,**********"
     assert shown["SUPABASE_URL"] == ""
     assert shown["CORS_ORIGINS"] == "*"
     for text in (

@@ -1,0 +1,160 @@
+"""A primary with streaming replicas, made from the embedded binaries, any of which may be stopped or held up."""
+
+import asyncio
+import os
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import asyncpg
+import psutil
+
+from database.binaries import Account, run
+from database.embedded import Server, embedded
+from database.migrate import migrate
+
+REPLICAS = 2
+
+
+class Node:
+    """One server, always at the same address."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._running = ExitStack()
+        self.data_dir = folder / name
+        self.dsn = f"postgresql://postgres@/gateway?host={folder / f'{name}.at'}&port=5432"
+
+    def start(self) -> Server:
+        options = {
+            "max_connections": "80",
+            "max_standby_streaming_delay": "100ms",
+            "wal_retrieve_retry_interval": "100ms",
+            "track_activity_query_size": "16kB",
+        }
+        server = self._running.enter_context(embedded(self.data_dir, durable=False, settings=options))
+        # Each start has a socket folder of its own; the address leads to the newest.
+        new = self._folder / f"{self._name}.new"
+        new.symlink_to(server.socket_dir)
+        new.rename(self._folder / f"{self._name}.at")
+        return server
+
+    def stop(self) -> None:
+        with self._running:
+            for process in self.processes():
+                process.resume()
+        self._running = ExitStack()
+
+    def processes(self) -> list[psutil.Process]:
+        """The postmaster and its backends."""
+        with suppress(FileNotFoundError, psutil.NoSuchProcess):
+            postmaster = psutil.Process(int((self.data_dir / "postmaster.pid").read_text().split()[0]))
+            return [postmaster, *postmaster.children(recursive=True)]
+        return []
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections and answers nothing while the block lasts."""
+        processes = self.processes()
+        for each in processes:
+            with suppress(psutil.NoSuchProcess):
+                each.suspend()
+        try:
+            yield
+        finally:
+            for each in processes:
+                with suppress(psutil.NoSuchProcess):
+                    each.resume()
+
+    async def pause(self) -> None:
+        """Has it replay nothing until told otherwise."""
+        await self.ask("select pg_wal_replay_pause()")
+        while await self.ask("select pg_get_wal_replay_pause_state()") != "paused":
+            await asyncio.sleep(0.01)
+
+    async def resume(self) -> None:
+        """Has it replay again."""
+        # What it replays first may be in conflict with this very statement, which then is ended.
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self.ask("select pg_wal_replay_resume()")
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """It replays nothing while the block lasts."""
+        await self.pause()
+        try:
+            yield
+        finally:
+            await self.resume()
+
+    async def ask(self, sql: str, *values: object) -> Any:
+        """A value, through a connection of the test's own."""
+        connection = await asyncpg.connect(self.dsn, timeout=10, server_settings={"application_name": "test"})
+        try:
+            return await connection.fetchval(sql, *values)
+        finally:
+            await connection.close()
+
+
+class Cluster:
+    """The primary and its replicas."""
+
+    def __init__(self, folder: Path) -> None:
+        self.primary = Node(folder, "primary")
+        self.replicas = [Node(folder, f"replica{number}") for number in range(1, REPLICAS + 1)]
+
+    @property
+    def urls(self) -> str:
+        """As DATABASE_REPLICA_URLS has them."""
+        return ",".join(each.dsn for each in self.replicas)
+
+    def start(self) -> None:
+        """Makes all of them; the primary's database has the gateway's tables."""
+        server = self.primary.start()
+        asyncio.run(_create(server.dsn()))
+        migrate(self.primary.dsn)
+        owner = self.primary.data_dir.stat()
+        account = Account(owner.st_uid, owner.st_gid) if os.geteuid() == 0 else Account()
+        source = self.primary.dsn.replace("/gateway?", "/?")
+        for replica in self.replicas:
+            copy = [str(server.bin_dir / "pg_basebackup"), "-D", str(replica.data_dir), "-R", "-c", "fast", "--no-sync"]
+            assert run(account, *copy, "-d", source, output=subprocess.DEVNULL) == 0
+            replica.start()
+
+    def stop(self) -> None:
+        """Ends all of them."""
+        for each in (*self.replicas, self.primary):
+            each.stop()
+
+    async def caught_up(self) -> None:
+        """Waits until every replica has replayed what the primary has written."""
+        position = await self.primary.ask("select pg_current_wal_flush_lsn()")
+        until = monotonic() + 30
+        for each in self.replicas:
+            while not await each.ask("select pg_last_wal_replay_lsn() >= $1", position):
+                assert monotonic() < until
+                await asyncio.sleep(0.02)
+
+
+@contextmanager
+def replicated() -> Iterator[Cluster]:
+    """A cluster that is gone after the block."""
+    with tempfile.TemporaryDirectory(prefix="gateway-replicas-") as folder:
+        # Where PostgreSQL runs as another user, that one makes the copies in it.
+        Path(folder).chmod(0o777)
+        cluster = Cluster(Path(folder))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+async def _create(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("create database gateway")
+    await connection.close()
