@@ -160,6 +160,9 @@ async def test_an_idle_primary_makes_no_replica_old(house: House) -> None:
     first, second = house.cluster.replicas
     async with nodes_on(house.cluster) as nodes:
         await _until(_in_use(nodes, first, second))
+        # Its log then ends behind the header of an empty page, which no replica ever reaches.
+        await house.cluster.primary.ask("select pg_switch_wal()")
+        await house.cluster.caught_up()
         until = monotonic() + 3 * BOUND
         while monotonic() < until:
             assert await _who(nodes) != str(house.cluster.primary.data_dir.resolve())
@@ -377,7 +380,8 @@ async def test_the_doctor_tells_what_is_wrong_with_a_replica(house: House, datab
     async with second.paused():
         await house.call()
         away, primary, behind = [each for each in await examine(settings) if each.check == "replica"]
-    assert (away.ok, away.words) == (False, "1: Nothing listens at /nowhere.at.")
+    assert away.ok is False
+    assert away.words.startswith("1: Nothing listens at /nowhere.at:5432.")
     assert primary.ok is False
     assert primary.words.startswith("2: This is no standby")
     assert behind.ok is None
