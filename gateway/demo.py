@@ -60,7 +60,7 @@ def run_demo(port: int, host: str, data_dir: Path, reset: bool, seed: int) -> No
                 _tell_where(server, data_dir)
                 prepared = signals.run(lambda: _prepare(server, data_dir, seed))
                 settings = read_settings(
-                    database_url=server.dsn(DATABASE), database_pooler="none",
+                    database_url=server.dsn(DATABASE), database_pooler="none", database_replica_urls=(),
                     supabase_jwt_secret=prepared.secret, supabase_jwt_issuer=None, supabase_url=None,
                     supabase_jwks_url=None, graphiql=True, introspection=True, log_format="console",
                     log_level="warning", host=host, port=listener.getsockname()[1],

@@ -14,7 +14,6 @@ _SQL = Path(__file__).parent / "sql"
 _RELATIONS = (_SQL / "doctor_relations.sql").read_text("utf-8")
 _WRITTEN = (_SQL / "written.sql").read_text("utf-8")
 _REPLAYED = (_SQL / "replayed.sql").read_text("utf-8")
-_CLUSTER = "select system_identifier from pg_control_system()"
 
 
 async def examine_replicas(
@@ -47,7 +46,8 @@ async def _examine(
     try:
         if not await replica.fetchval("select pg_is_in_recovery()"):
             return False, f"{number}: This is no standby, so it is never read. Take it out of DATABASE_REPLICA_URLS."
-        if await primary.fetchval(_CLUSTER) != await replica.fetchval(_CLUSTER):
+        [written], [replayed] = await primary.fetch(_WRITTEN), await replica.fetch(_REPLAYED)
+        if written["cluster"] != replayed["cluster"]:
             return False, f"{number}: This is a standby of another server than DATABASE_URL's. Name one of its own."
         seen = {row["name"] for row in await replica.fetch(_RELATIONS, list(relations)) if row["may_read"]}
         if unseen := [name for name in relations if name not in seen]:

@@ -76,7 +76,7 @@ class Nodes:
             self._replicas.append(
                 _Replica(number, Pool(there, on_read, tries_again=False), Pool(_probing(there), tries_again=False))
             )
-        self._notes: deque[tuple[float, int]] = deque()
+        self._notes: deque[tuple[float, Row]] = deque()
         self._asked = -inf
         self._chosen = 0
         self._watch: asyncio.Task[None] | None = None
@@ -126,8 +126,8 @@ class Nodes:
             while self._notes and self._notes[0][0] < moment - self._bound:
                 self._notes.popleft()
             try:
-                (row,) = await self._probe.fetch(_WRITTEN)
-                self._notes.append((moment, row["position"]))
+                (written,) = await self._probe.fetch(_WRITTEN)
+                self._notes.append((moment, written))
                 pause = self._pause
             except (Unavailable, asyncpg.PostgresError):
                 pause = LEFT_SECONDS
@@ -137,19 +137,18 @@ class Nodes:
         """Finds out which of the notes a replica has replayed."""
         was_fresh = False
         while monotonic() - self._asked < IDLE_SECONDS:
-            began, replayed = monotonic(), None
+            began = monotonic()
             try:
-                (row,) = await replica.probe.fetch(_REPLAYED)
-                replayed = row["position"]
+                (replayed,) = await replica.probe.fetch(_REPLAYED)
+                if replayed["position"] is None:
+                    replica.fresh_at = -inf
+                elif replica.left_until <= began:
+                    reached = (moment for moment, written in self._notes if _has_replayed(replayed, written))
+                    replica.fresh_at = max(replica.fresh_at, *reached, -inf)
             except (Unavailable, asyncpg.PostgresError) as error:
                 replica.leave(error)
                 if isinstance(error, TimedOut):
                     replica.break_off()
-            if replayed is None:
-                replica.fresh_at = -inf
-            elif replica.left_until <= monotonic():
-                reached = (moment for moment, position in self._notes if position <= replayed)
-                replica.fresh_at = max(replica.fresh_at, *reached, -inf)
             if was_fresh != (fresh := monotonic() - replica.fresh_at <= self._bound):
                 log.info("replica.used" if fresh else "replica.behind", number=replica.number)
                 was_fresh = fresh
@@ -189,6 +188,11 @@ class _OneNode:
             pass  # the one who watches it has said that it does not answer
         self._replica = None
         return await self._primary.fetch(sql, *values)
+
+
+def _has_replayed(replayed: Row, written: Row) -> bool:
+    """Whether a standby has what its primary had; another server's positions say nothing."""
+    return bool(replayed["cluster"] == written["cluster"] and replayed["position"] >= written["position"])
 
 
 def _probing(settings: Settings) -> Settings:

@@ -62,7 +62,12 @@ async def _keep(settings: Settings, listener: socket.socket) -> None:
     pause = 0.0
     while True:
         began = monotonic()
-        worker = await _start(settings, listener)
+        try:
+            worker = await _start(settings, listener)
+        except OSError as error:  # no memory, no process left: the others go on
+            log.error("worker.not_started", reason=str(error))  # noqa: TRY400
+            await asyncio.sleep(LONGEST_PAUSE_SECONDS)
+            continue
         log.info("worker.started", pid=worker.pid)
         try:
             await worker.wait()

@@ -1,9 +1,12 @@
 -- One row: how far the primary's log reaches; every commit that was answered before this began lies before it.
-select position - case when position % block <= 40 then position % block else 0 end as position
+select
+    -- Right behind a page's header (24 or 40 bytes) nothing stands yet that could be replayed.
+    position - case when position % block <= 40 then position % block else 0 end as position,
+    system_identifier as cluster
 from (
     -- Not the written position: a commit that does not wait for the disk (synchronous_commit off) is behind it.
-    -- Right behind a page's header (24 or 40 bytes) nothing stands yet that could be replayed.
     select
         (pg_current_wal_insert_lsn() - '0/0')::bigint as position,
         current_setting('wal_block_size')::int as block
 ) as log
+cross join pg_control_system()

@@ -1,10 +1,12 @@
 """Reads go to replicas that keep up and never to one that does not: with real streaming replication."""
 
 import asyncio
+import tempfile
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -167,6 +169,26 @@ async def test_an_idle_primary_makes_no_replica_old(house: House) -> None:
         while monotonic() < until:
             assert await _who(nodes) != str(house.cluster.primary.data_dir.resolve())
             await asyncio.sleep(0.02)
+
+
+async def test_another_servers_standby_is_never_read(house: House) -> None:
+    with tempfile.TemporaryDirectory(prefix="gateway-foreign-") as folder:
+        Path(folder).chmod(0o711)
+        foreign = Node(Path(folder), "foreign")
+        await asyncio.to_thread(foreign.start)
+        try:
+            # Of the two, the standby's log reaches farther.
+            dsn = foreign.dsn.replace("/gateway?", "/postgres?")
+            settings = _settings(house.cluster).model_copy(update={"database_url": SecretStr(dsn)})
+            nodes = Nodes(settings)
+            await nodes.open()
+            until = monotonic() + 2 * BOUND
+            while monotonic() < until:
+                assert await _who(nodes) == str(foreign.data_dir.resolve())
+                await asyncio.sleep(0.02)
+            await nodes.close()
+        finally:
+            await asyncio.to_thread(foreign.stop)
 
 
 @dataclass
