@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
@@ -176,17 +175,20 @@ async def test_all_of_them_answer(database: Database, owner: UUID) -> None:
     async with served(database.dsn) as gateway, AsyncExitStack() as held:
         address = {"url": f"http://127.0.0.1:{gateway.port}/functions/v1/dashboard-overview", "params": DAYS}
         headers = {"Authorization": f"Bearer {token(owner)}"}
-        for _ in range(40):
-            http = await held.enter_async_context(httpx2.AsyncClient())
+        answered: set[psutil.Process] = set()
+        for _ in range(200):
+            http = await held.enter_async_context(httpx2.AsyncClient(timeout=SOON))
             assert (await http.get(**address, headers=headers)).json()["summary"]["total_calls"] == 2
-        held_by = Counter(
-            worker.pid
-            for worker in gateway.workers()
-            for each in worker.net_connections("tcp")
-            if each.status == psutil.CONN_ESTABLISHED and each.laddr.port == gateway.port
-        )
-        assert held_by.keys() == {worker.pid for worker in gateway.workers()}
-        assert held_by.total() == 40
+            # The connection is kept for a while, by the one that answered.
+            answered |= {worker for worker in gateway.workers() if _has_a_client(worker, gateway.port)}
+            if answered == gateway.workers():
+                break
+        assert answered == gateway.workers()
+
+
+def _has_a_client(worker: psutil.Process, port: int) -> bool:
+    connections = worker.net_connections("tcp")
+    return any(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port for each in connections)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
