@@ -22,7 +22,7 @@ from resolvers.viewer import Role, Viewer
 AUDIENCE = "authenticated"
 LEEWAY_SECONDS = 10
 LONGEST_TOKEN = 8_192
-REMEMBERED_TOKENS = 10_000
+REMEMBERED = 10_000
 
 # What a fault in a token's content can raise inside PyJWT: `exp` may be Infinity, an object, nested without end.
 _BAD_TOKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
@@ -39,9 +39,10 @@ class Token:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Met:
+    """A user as the `users` table said they were, at that moment or later."""
+
     viewer: Viewer
-    expires_at: float
     asked_at: float
 
 
@@ -52,14 +53,16 @@ class Authenticator:
         self._settings = settings
         self._keys = keys
         self._database = database
-        self._known: LRUCache[bytes, _Known] = LRUCache(REMEMBERED_TOKENS)
+        self._users: LRUCache[UUID, _Met] = LRUCache(REMEMBERED)
+        self._headers: LRUCache[bytes, tuple[Token, _Met]] = LRUCache(REMEMBERED)
 
     def known(self, authorization: str | None) -> Viewer | None:
         """The viewer of an `Authorization` header that was remembered a moment ago, unless its token has expired."""
-        known = self._known.get(_digest(authorization)) if authorization else None
-        if known is None or monotonic() - known.asked_at >= self._settings.user_cache_seconds:
+        known = self._headers.get(_digest(authorization)) if authorization else None
+        if known is None:
             return None
-        return None if time() >= known.expires_at + LEEWAY_SECONDS else known.viewer
+        token, met = known
+        return met.viewer if self._is_recent(met) and time() < token.expires_at + LEEWAY_SECONDS else None
 
     async def token(self, authorization: str | None) -> Token:
         """The token of an `Authorization` header; nothing but its signed `sub` decides whose it is.
@@ -87,14 +90,21 @@ class Authenticator:
             raise Unauthenticated("the access token's `sub` is not a user id") from None
 
     async def viewer(self, authorization: str, token: Token) -> Viewer:
-        """What a token's user may see, as the `users` table says now. It is remembered for the header.
+        """What a token's user may see, as the `users` table says now or said seconds ago.
 
         Raises:
             Forbidden: no such user, no agency, or a client role without a client.
             Unavailable: the database is away.
         """
+        met = self._users.get(token.user_id)
+        if met is None or not self._is_recent(met):
+            met = self._users[token.user_id] = await self._meet(token.user_id)
+        self._headers[_digest(authorization)] = token, met
+        return met.viewer
+
+    async def _meet(self, user_id: UUID) -> _Met:
         asked_at = monotonic()
-        rows: Sequence[Mapping[str, Any]] = await self._database.fetch(_VIEWER, token.user_id)
+        rows: Sequence[Mapping[str, Any]] = await self._database.fetch(_VIEWER, user_id)
         if not rows:
             raise Forbidden("this user is not known to the platform")
         row = rows[0]
@@ -103,9 +113,11 @@ class Authenticator:
         role = Role(row["role"])
         if role.sees_one_client and row["client_id"] is None:
             raise Forbidden("this user's role sees one client, and none is set")
-        viewer = Viewer(token.user_id, row["agency_id"], role, row["client_id"] if role.sees_one_client else None)
-        self._known[_digest(authorization)] = _Known(viewer, token.expires_at, asked_at)
-        return viewer
+        viewer = Viewer(user_id, row["agency_id"], role, row["client_id"] if role.sees_one_client else None)
+        return _Met(viewer, asked_at)
+
+    def _is_recent(self, met: _Met) -> bool:
+        return monotonic() - met.asked_at < self._settings.user_cache_seconds
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         try:
