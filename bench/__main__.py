@@ -2,9 +2,9 @@
 
 import sys
 
-from bench import accuracy, worker
+from bench import accuracy, worker, writes
 
-BENCHMARKS = {"accuracy": accuracy.main, "worker": worker.main}
+BENCHMARKS = {"accuracy": accuracy.main, "worker": worker.main, "writes": writes.main}
 
 
 def main() -> None:

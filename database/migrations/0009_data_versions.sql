@@ -17,9 +17,9 @@ comment on table data_versions is 'The version of an agency''s data is the sum o
 alter table data_versions enable row level security;
 
 -- Once a transaction is enough. Gives what it has raised, which is remembered where a savepoint that is rolled back
--- forgets it too.
+-- forgets it too. The table is tiny when a plan is made, and may be full of dead rows when it is used.
 create function raise_data_version(agency uuid) returns text
-language plpgsql as $$
+language plpgsql set enable_seqscan = off as $$
 declare
     raised constant text := coalesce(current_setting('data_versions.raised', true), '');
 begin

@@ -8,43 +8,17 @@ set local statement_timeout = '60s';
 -- squawk-ignore ban-drop-function
 drop function call_counts(calls);
 create function call_counts(c calls) returns table (
-    total_calls integer,
-    completed_calls integer,
-    failed_calls integer,
-    connected_calls integer,
-    conversations_had integer,
-    meetings_booked integer,
-    qualified_leads integer,
-    total_duration_seconds integer,
-    inbound_calls integer,
-    outbound_calls integer,
-    positive_sentiment_calls integer,
-    neutral_sentiment_calls integer,
-    negative_sentiment_calls integer,
-    objections_encountered integer,
-    issues_resolved integer,
-    escalations integer,
-    voicemail_calls integer,
-    callback_requested_calls integer,
-    not_interested_calls integer,
-    wrong_number_calls integer,
-    dnc_requested_calls integer,
-    gatekeeper_blocked_calls integer,
-    no_answer_calls integer,
-    conversation_calls integer,
-    total_interruptions integer,
-    total_objections_handled integer,
-    total_buying_signals integer,
-    emails_sent integer,
-    sms_sent integer,
-    talk_ratio_sum numeric,
-    talk_ratio_calls integer,
-    listen_ratio_sum numeric,
-    listen_ratio_calls integer,
-    script_adherence_sum numeric,
-    script_adherence_calls integer,
-    analyzed_calls integer,
-    analyzed_connected_calls integer
+    total_calls integer, completed_calls integer, failed_calls integer, connected_calls integer,
+    conversations_had integer, meetings_booked integer, qualified_leads integer, total_duration_seconds integer,
+    inbound_calls integer, outbound_calls integer, positive_sentiment_calls integer,
+    neutral_sentiment_calls integer, negative_sentiment_calls integer, objections_encountered integer,
+    issues_resolved integer, escalations integer, voicemail_calls integer, callback_requested_calls integer,
+    not_interested_calls integer, wrong_number_calls integer, dnc_requested_calls integer,
+    gatekeeper_blocked_calls integer, no_answer_calls integer, conversation_calls integer,
+    total_interruptions integer, total_objections_handled integer, total_buying_signals integer,
+    emails_sent integer, sms_sent integer, talk_ratio_sum numeric, talk_ratio_calls integer,
+    listen_ratio_sum numeric, listen_ratio_calls integer, script_adherence_sum numeric,
+    script_adherence_calls integer, analyzed_calls integer, analyzed_connected_calls integer
 ) language sql immutable parallel safe as $$
     select
         1,
@@ -109,11 +83,21 @@ add column analyzed_connected_calls bigint not null default 0,
 add column total_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
 add column connected_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
 add column meetings_booked_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}';
+-- Set by whoever adds to a row: PostgreSQL reads a generated column's expression anew for every statement, a tenth of
+-- what adding costs.
+alter table call_stats_daily
+alter column avg_duration_seconds drop expression,
+alter column avg_talk_ratio drop expression,
+alter column avg_listen_ratio drop expression,
+alter column avg_script_adherence drop expression;
 -- As they are in memory, so that the heatmap need not unpack them for each of the hours it adds up.
 alter table call_stats_daily
 alter column total_calls_by_hour set storage plain,
 alter column connected_calls_by_hour set storage plain,
 alter column meetings_booked_by_hour set storage plain;
+
+create function call_average(total numeric, calls bigint) returns numeric
+language sql immutable parallel safe as $$ select round(total / nullif(calls, 0), 4) $$;
 
 -- So many in one hour and none in the others, or null for none at all.
 create function in_hour(hour integer, number integer) returns integer[]
@@ -160,43 +144,20 @@ create unlogged table call_stats_changes (
     stat_date date not null,
     campaign_id uuid,
     client_id uuid,
-    total_calls bigint not null,
-    completed_calls bigint not null,
-    failed_calls bigint not null,
-    connected_calls bigint not null,
-    conversations_had bigint not null,
-    meetings_booked bigint not null,
-    qualified_leads bigint not null,
-    total_duration_seconds bigint not null,
-    inbound_calls bigint not null,
-    outbound_calls bigint not null,
-    positive_sentiment_calls bigint not null,
-    neutral_sentiment_calls bigint not null,
-    negative_sentiment_calls bigint not null,
-    objections_encountered bigint not null,
-    issues_resolved bigint not null,
-    escalations bigint not null,
-    voicemail_calls bigint not null,
-    callback_requested_calls bigint not null,
-    not_interested_calls bigint not null,
-    wrong_number_calls bigint not null,
-    dnc_requested_calls bigint not null,
-    gatekeeper_blocked_calls bigint not null,
-    no_answer_calls bigint not null,
-    conversation_calls bigint not null,
-    total_interruptions bigint not null,
-    total_objections_handled bigint not null,
-    total_buying_signals bigint not null,
-    emails_sent bigint not null,
-    sms_sent bigint not null,
-    talk_ratio_sum numeric not null,
-    talk_ratio_calls bigint not null,
-    listen_ratio_sum numeric not null,
-    listen_ratio_calls bigint not null,
-    script_adherence_sum numeric not null,
-    script_adherence_calls bigint not null,
-    analyzed_calls bigint not null,
-    analyzed_connected_calls bigint not null,
+    total_calls bigint not null, completed_calls bigint not null, failed_calls bigint not null,
+    connected_calls bigint not null, conversations_had bigint not null, meetings_booked bigint not null,
+    qualified_leads bigint not null, total_duration_seconds bigint not null, inbound_calls bigint not null,
+    outbound_calls bigint not null, positive_sentiment_calls bigint not null,
+    neutral_sentiment_calls bigint not null, negative_sentiment_calls bigint not null,
+    objections_encountered bigint not null, issues_resolved bigint not null, escalations bigint not null,
+    voicemail_calls bigint not null, callback_requested_calls bigint not null, not_interested_calls bigint not null,
+    wrong_number_calls bigint not null, dnc_requested_calls bigint not null,
+    gatekeeper_blocked_calls bigint not null, no_answer_calls bigint not null, conversation_calls bigint not null,
+    total_interruptions bigint not null, total_objections_handled bigint not null,
+    total_buying_signals bigint not null, emails_sent bigint not null, sms_sent bigint not null,
+    talk_ratio_sum numeric not null, talk_ratio_calls bigint not null, listen_ratio_sum numeric not null,
+    listen_ratio_calls bigint not null, script_adherence_sum numeric not null,
+    script_adherence_calls bigint not null, analyzed_calls bigint not null, analyzed_connected_calls bigint not null,
     total_calls_by_hour integer[],
     connected_calls_by_hour integer[],
     meetings_booked_by_hour integer[]
@@ -284,8 +245,8 @@ begin
             sum(n.listen_ratio_sum), sum(n.listen_ratio_calls), sum(n.script_adherence_sum),
             sum(n.script_adherence_calls), sum(n.analyzed_calls), sum(n.analyzed_connected_calls),
             sum_by_hour(call_hour(c.started_at), n.total_calls),
-            sum_by_hour(call_hour(c.started_at), n.connected_calls),
-            sum_by_hour(call_hour(c.started_at), n.meetings_booked)
+            sum_by_hour(call_hour(c.started_at), n.connected_calls) filter (where n.connected_calls > 0),
+            sum_by_hour(call_hour(c.started_at), n.meetings_booked) filter (where n.meetings_booked > 0)
         from came as c
         cross join lateral call_counts(c::calls) as n
         group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
@@ -308,8 +269,8 @@ begin
             -sum(n.script_adherence_sum), -sum(n.script_adherence_calls), -sum(n.analyzed_calls),
             -sum(n.analyzed_connected_calls),
             sum_by_hour(call_hour(c.started_at), -n.total_calls),
-            sum_by_hour(call_hour(c.started_at), -n.connected_calls),
-            sum_by_hour(call_hour(c.started_at), -n.meetings_booked)
+            sum_by_hour(call_hour(c.started_at), -n.connected_calls) filter (where n.connected_calls > 0),
+            sum_by_hour(call_hour(c.started_at), -n.meetings_booked) filter (where n.meetings_booked > 0)
         from went as c
         cross join lateral call_counts(c::calls) as n
         group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
@@ -357,6 +318,7 @@ begin
     end if;
     insert into call_stats_daily as s (
         agency_id, stat_date, campaign_id, client_id,
+        avg_duration_seconds, avg_talk_ratio, avg_listen_ratio, avg_script_adherence,
         total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
         qualified_leads, total_duration_seconds, inbound_calls, outbound_calls, positive_sentiment_calls,
         neutral_sentiment_calls, negative_sentiment_calls, objections_encountered, issues_resolved, escalations,
@@ -368,6 +330,10 @@ begin
     )
     values (
         note.agency_id, note.stat_date, note.campaign_id, note.client_id,
+        call_average(note.total_duration_seconds, note.completed_calls),
+        call_average(note.talk_ratio_sum, note.talk_ratio_calls),
+        call_average(note.listen_ratio_sum, note.listen_ratio_calls),
+        call_average(note.script_adherence_sum, note.script_adherence_calls),
         note.total_calls, note.completed_calls, note.failed_calls, note.connected_calls, note.conversations_had,
         note.meetings_booked, note.qualified_leads, note.total_duration_seconds, note.inbound_calls,
         note.outbound_calls, note.positive_sentiment_calls, note.neutral_sentiment_calls,
@@ -421,6 +387,19 @@ begin
         total_calls_by_hour = add_hours(s.total_calls_by_hour, note.total_calls_by_hour),
         connected_calls_by_hour = add_hours(s.connected_calls_by_hour, note.connected_calls_by_hour),
         meetings_booked_by_hour = add_hours(s.meetings_booked_by_hour, note.meetings_booked_by_hour),
+        avg_duration_seconds = call_average(
+            s.total_duration_seconds + excluded.total_duration_seconds, s.completed_calls + excluded.completed_calls
+        ),
+        avg_talk_ratio = call_average(
+            s.talk_ratio_sum + excluded.talk_ratio_sum, s.talk_ratio_calls + excluded.talk_ratio_calls
+        ),
+        avg_listen_ratio = call_average(
+            s.listen_ratio_sum + excluded.listen_ratio_sum, s.listen_ratio_calls + excluded.listen_ratio_calls
+        ),
+        avg_script_adherence = call_average(
+            s.script_adherence_sum + excluded.script_adherence_sum,
+            s.script_adherence_calls + excluded.script_adherence_calls
+        ),
         updated_at = now()
     returning s.ctid, s.total_calls into place, calls_left;
     -- A day without calls has no row. One that was damaged may hold other counts still: it waits for its repair.
@@ -447,9 +426,10 @@ $$;
 -- Adds the transaction's changes to the rollup, at commit and in key order: two transactions therefore take the rows
 -- they share in the same order and can never wait for each other in a circle, whatever order they changed calls in.
 -- Queued once for each note, of which the first applies them all: each of the others would pass over every note that
--- is deleted and not yet vacuumed, so a large transaction would take the square of its size.
+-- is deleted and not yet vacuumed, so a large transaction would take the square of its size. For the same reason the
+-- notes must be found by their index, however empty their table was when the plan was made.
 create or replace function apply_call_changes() returns trigger
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set enable_seqscan = off as $$
 declare
     noted text := coalesce(current_setting('call_stats.noted', true), '');
     is_one constant boolean := noted = 'one';
@@ -608,8 +588,10 @@ create function call_stats_drift(agency uuid, from_day date, to_day date) return
                 sum(n.script_adherence_calls) as script_adherence_calls, sum(n.analyzed_calls) as analyzed_calls,
                 sum(n.analyzed_connected_calls) as analyzed_connected_calls,
                 sum_by_hour(call_hour(c.started_at), n.total_calls) as total_calls_by_hour,
-                sum_by_hour(call_hour(c.started_at), n.connected_calls) as connected_calls_by_hour,
-                sum_by_hour(call_hour(c.started_at), n.meetings_booked) as meetings_booked_by_hour
+                sum_by_hour(call_hour(c.started_at), n.connected_calls) filter (where n.connected_calls > 0)
+                    as connected_calls_by_hour,
+                sum_by_hour(call_hour(c.started_at), n.meetings_booked) filter (where n.meetings_booked > 0)
+                    as meetings_booked_by_hour
             from calls as c
             cross join lateral call_counts(c) as n
             where (agency is null or c.agency_id = agency)
