@@ -82,6 +82,15 @@ TRIGGERS = (
     "calls_queue_inserted",
     "calls_queue_updated",
 )
+VERSION_TRIGGERS = (
+    *(
+        f"{table}_version_{event}"
+        for table in ("users", "clients", "campaigns", "call_batches", "campaign_contacts")
+        for event in ("inserted", "updated", "deleted", "truncated")
+    ),
+    "calls_version_truncated",
+    "cron_job_logs_version",
+)
 
 _SQL = Path(__file__).parent / "sql"
 _RELATIONS = (_SQL / "doctor_relations.sql").read_text("utf-8")
@@ -248,6 +257,11 @@ async def _counting(patient: _Patient) -> Finding:
         words.append(
             f"Triggers missing or switched off: {', '.join(silent)}. Without them the rollups do not follow the "
             "calls. Enable them (alter table … enable trigger …) and run `gateway rebuild`."
+        )
+    if unheard := [name for name in VERSION_TRIGGERS if name not in there]:
+        words.append(
+            f"Triggers missing or switched off: {', '.join(unheard)}. Without them data_versions does not tell of every"
+            " change. Enable them (alter table … enable trigger …)."
         )
     return Finding(not words, "counting", " ".join(words) or "Functions and triggers are in place.")
 

@@ -150,6 +150,7 @@ async def test_missing_columns_views_functions_and_triggers_are_named(database, 
         drop function repair_call_stats;
         alter table calls disable trigger calls_count_deleted;
         drop trigger apply_at_commit on call_stats_changes;
+        alter table users disable trigger users_version_updated;
         """
     )
     [tables] = await found(database.dsn, "tables")
@@ -158,6 +159,7 @@ async def test_missing_columns_views_functions_and_triggers_are_named(database, 
     assert counting.ok is False
     assert "Missing functions: repair_call_stats." in counting.words
     assert "Triggers missing or switched off: calls_count_deleted, apply_at_commit." in counting.words
+    assert "Triggers missing or switched off: users_version_updated." in counting.words
 
 
 async def test_users_who_can_see_nothing_are_counted(database, connection):
