@@ -34,12 +34,12 @@ fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
 docs schema: $(VENV)/.dev ## Print schema.graphql, the metric and settings tables and the CLI help from the code
 	$(BIN)/python -m gateway.printed
 
-bench: $(VENV)/.dev ## Measure, beside floors in the same run (ONLY="accuracy worker" to choose)
-	$(BIN)/python -m bench $(ONLY)
+bench: $(VENV)/.bench ## Measure, beside floors and peers in the same run (ONLY="growth reuse" to choose, WRITE=docs/performance.md to keep)
+	$(BIN)/python -m bench $(ONLY) $(if $(WRITE),--write $(WRITE))
 
 lock: $(VENV)/.dev ## Write constraints.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-annotate --upgrade --python-version 3.11 \
-		--all-extras --group dev pyproject.toml -o constraints.txt
+		--all-extras --group bench pyproject.toml -o constraints.txt
 
 psql: $(VENV)/.demo ## Open psql on the running demo's database
 	@exec $(BIN)/gateway psql
@@ -58,4 +58,8 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
 	@touch $@

@@ -1,20 +1,43 @@
 """Runs the benchmarks and prints their tables: all of them, or those named."""
 
-import sys
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
 
-from bench import accuracy, worker, writes
+from rich.console import Console
 
-BENCHMARKS = {"accuracy": accuracy.main, "worker": worker.main, "writes": writes.main}
+from bench import accuracy, dashboard, worker
+from bench.tables import Table, machine, show, write
+
+BENCHMARKS: dict[str, Callable[[], Sequence[Table] | None]] = {
+    "dashboard": dashboard.main,
+    "accuracy": accuracy.main,
+    "worker": worker.main,
+}
 
 
 def main() -> None:
     """Runs what is asked for."""
-    names = sys.argv[1:] or list(BENCHMARKS)
-    unknown = [name for name in names if name not in BENCHMARKS]
-    if unknown:
-        sys.exit(f"There is no benchmark {', '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.")
-    for name in names:
-        BENCHMARKS[name]()
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument("--write", type=Path, help="a Markdown file whose tables of these benchmarks to replace")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.names if name not in BENCHMARKS]:
+        parser.error(f"There is no benchmark {', '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.")
+    console = Console()
+    console.print(machine(), soft_wrap=True)
+    found: dict[str, Sequence[Table]] = {}
+    for name in asked.names or BENCHMARKS:
+        started = perf_counter()
+        if tables := BENCHMARKS[name]():
+            found[name] = tables
+            for table in tables:
+                show(console, table)
+        console.print(f"{name}: {perf_counter() - started:.0f} s")
+    if asked.write:
+        write(asked.write, found)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """A closed-loop load of HTTP/1.1 requests in a process of its own, quick enough not to be what is measured.
 
-Each connection sends its next request when it has the answer to the one before. Every answer's status is checked, and its
-body where the one to expect is given: what is wrong is counted, never timed as if it were right.
+Each connection sends its next request when it has the answer to the one before. Every answer's status is checked, and
+its body where the one to expect is given: what is wrong is counted, never timed as if it were right.
 """
 
 import asyncio

@@ -153,12 +153,11 @@ def measure(
     for contender in contenders:
         contender.load(question, concurrency, seconds / 2)  # warm: pools, prepared statements, compiled plans
     measured: dict[str, list[Measured]] = {contender.contender.name: [] for contender in contenders}
-    postmaster = psutil.Process(int((server.data_dir / "postmaster.pid").read_text().split()[0]))
     for _ in range(rounds):
         for contender in contenders:
-            before = contender.cpu_seconds(), cpu_seconds(postmaster)
+            before = contender.cpu_seconds(), cpu_seconds(postmaster(server))
             done = contender.load(question, concurrency, seconds)
-            after = contender.cpu_seconds(), cpu_seconds(postmaster)
+            after = contender.cpu_seconds(), cpu_seconds(postmaster(server))
             each = 1000 / done.answers
             measured[contender.contender.name].append(
                 Measured(done, (after[0] - before[0]) * each, (after[1] - before[1]) * each)
@@ -169,6 +168,11 @@ def measure(
 def all_started(stack: ExitStack, contenders: Sequence[Contender], dsn: str, agency: Agency) -> list[Started]:
     """Every contender at once, each idle but when it is its turn."""
     return [stack.enter_context(started(contender, dsn, agency)) for contender in contenders]
+
+
+def postmaster(server: Server) -> psutil.Process:
+    """PostgreSQL's first process, whose children are all others."""
+    return psutil.Process(int((server.data_dir / "postmaster.pid").read_text().split()[0]))
 
 
 def cpu_seconds(process: psutil.Process) -> float:

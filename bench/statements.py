@@ -2,25 +2,39 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
 import asyncpg
+from asyncpg import introspection
 from structlog.testing import capture_logs
 
 from tests.running import running, settings_for
 
 Recorded = tuple[str, tuple[Any, ...]]
+"""SQL and its arguments."""
 
+
+@dataclass(frozen=True)
+class Heard:
+    """The statements of one answer, and the session's settings they are run under."""
+
+    statements: list[Recorded]
+    session: dict[str, str]
+
+
+_ASYNCPGS_OWN = (introspection.INTRO_LOOKUP_TYPES, introspection.TYPE_BY_NAME)
 _ONE_AT_A_TIME = asyncio.Lock()  # else each would hear the other's statements too
 
 
 async def statements_of(
     dsn: str, secret: str, authorization: str, document: str, variables: Mapping[str, Any]
-) -> list[Recorded]:
-    """The SQL and arguments behind one answer of a gateway in this process, which knows the user already."""
+) -> Heard:
+    """What is behind one answer of a gateway in this process, which knows the user already."""
     heard: list[Recorded] = []
+    session: dict[str, str] = {}
     create_pool = asyncpg.create_pool
 
     def create_heard_pool(*args: Any, init: Any = None, **rest: Any) -> Any:
@@ -29,6 +43,7 @@ async def statements_of(
                 await init(connection)
             connection.add_query_logger(lambda record: heard.append((record.query, record.args)))
 
+        session.update(rest.get("server_settings") or {})
         return create_pool(*args, init=heard_from, **rest)
 
     settings = settings_for(dsn, supabase_jwt_secret=secret, user_cache_seconds=30, reuse="off")
@@ -42,4 +57,4 @@ async def statements_of(
                 response = await gateway.http.post("/graphql", json=request, headers=headers)
                 if response.status_code != 200 or "errors" in response.json():
                     raise RuntimeError(f"the gateway does not answer: {response.text}")
-                return [*heard]
+                return Heard([one for one in heard if one[0] not in _ASYNCPGS_OWN], session)

@@ -1,6 +1,6 @@
 """The hand-written floor: an ASGI handler, a statement a section, rows to dicts to JSON.
 
-HANDLER=raw reads heatmap and objections from the calls; HANDLER=rollups with the gateway's own statements for these two.
+HANDLER=raw reads heatmap and objections from the calls, HANDLER=rollups with the gateway's own statements.
 """
 
 import asyncio
@@ -67,13 +67,14 @@ class Handler:
         document, shape = _BORROWED[name]
         if (name, asked) not in self._borrowed:
             period = next(period for period, label in LABELS.items() if label == asked.label)
-            (self._borrowed[name, asked],) = await statements_of(
+            heard = await statements_of(
                 os.environ["DATABASE_URL"],
                 os.environ["SUPABASE_JWT_SECRET"],
                 authorization,
                 document,
                 {"filters": {"period": period}},
             )
+            (self._borrowed[name, asked],) = heard.statements
         sql, arguments = self._borrowed[name, asked]
         answer: Answer = shape(await self._pool.fetch(sql, *arguments))
         return answer

@@ -19,9 +19,9 @@ Answer = dict[str, Any]
 
 # In the order of the statements' columns.
 _SUMMARY = (
-    "totalCalls", "completedCalls", "failedCalls", "connectedCalls", "contactRate", "conversationsHad", "meetingsBooked",
-    "qualifiedLeads", "avgDurationSeconds", "totalDurationSeconds", "positiveSentimentPct", "neutralSentimentPct",
-    "negativeSentimentPct", "overallConversionRate",
+    "totalCalls", "completedCalls", "failedCalls", "connectedCalls", "contactRate", "conversationsHad",
+    "meetingsBooked", "qualifiedLeads", "avgDurationSeconds", "totalDurationSeconds", "positiveSentimentPct",
+    "neutralSentimentPct", "negativeSentimentPct", "overallConversionRate",
 )  # fmt: skip
 _DISPOSITIONS = (
     "voicemail", "callbackRequested", "notInterested", "wrongNumber", "dncRequested", "gatekeeperBlocked", "noAnswer",

@@ -96,8 +96,8 @@ begin
         case when c.joined then d.talk end, case when c.joined then 1 - d.talk end,
         case when c.joined then round((0.5 + pg_temp.share(k, 4) / 2)::numeric, 3) end,
         case when c.joined then floor(4 * pg_temp.share(k, 5))::integer end,
-        case when c.conversation and pg_temp.share(k, 6) < 0.5 then d.objections else '[]' end,
-        case when c.conversation and pg_temp.share(k, 7) < 0.4 then d.signals else '[]' end,
+        case when c.conversation and pg_temp.share(k, 6) < 0.35 then d.objections else '[]' end,
+        case when c.conversation and pg_temp.share(k, 7) < 0.3 then d.signals else '[]' end,
         c.conversation and pg_temp.share(k, 8) < 0.3, c.conversation and pg_temp.share(k, 9) < 0.2, pg_temp.share(k, 10) < 0.02,
         case when c.conversation then floor(2 * pg_temp.share(k, 11))::integer else 0 end,
         case when c.joined then floor(2 * pg_temp.share(k, 12))::integer else 0 end,
@@ -119,10 +119,10 @@ begin
                     else pg_temp.share(k, 23) * interval '24 hours'
                 end as started_at,
                 floor(20 + 400 * pg_temp.share(k, 24) ^ 2)::integer as seconds,
-                pg_temp.share(k, 21) between 0.05 and 0.6 as joined,
+                pg_temp.share(k, 21) between 0.05 and 0.45 as joined,
                 case
                     when pg_temp.share(k, 21) < 0.05 then null
-                    when pg_temp.share(k, 21) > 0.6 then case when pg_temp.share(k, 25) < 0.7 then 'no_answer' else 'voicemail' end
+                    when pg_temp.share(k, 21) > 0.45 then case when pg_temp.share(k, 25) < 0.7 then 'no_answer' else 'voicemail' end
                     else (array[
                         'conversation', 'conversation', 'conversation', 'conversation', 'not_interested', 'not_interested',
                         'callback_requested', 'appointment_booked', 'voicemail', 'gatekeeper_blocked', 'wrong_number',
@@ -139,7 +139,7 @@ begin
                 select jsonb_agg(jsonb_build_object(
                     'text', pg_temp.words('objection', k, 30 + 10 * i), 'handled', pg_temp.share(k, 31 + 10 * i) < 0.6, 'quote', 'Well, so it is.'
                 ))
-                from generate_series(0, floor(3 * pg_temp.share(k, 26))::integer) as i
+                from generate_series(0, floor(2 * pg_temp.share(k, 26))::integer) as i
             ) as objections,
             (
                 select jsonb_agg(jsonb_build_object('text', pg_temp.words('signal', k, 70 + 10 * i), 'quote', 'Good to know.'))
