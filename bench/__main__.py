@@ -7,11 +7,13 @@ from time import perf_counter
 
 from rich.console import Console
 
-from bench import accuracy, dashboard, worker
+from bench import accuracy, cold, dashboard, growth, worker
 from bench.tables import Table, machine, show, write
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Table] | None]] = {
     "dashboard": dashboard.main,
+    "cold": cold.main,
+    "growth": growth.main,
     "accuracy": accuracy.main,
     "worker": worker.main,
 }

@@ -1,6 +1,7 @@
 """Who is measured: the gateway, the floors below it and the peers beside it."""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,21 +9,27 @@ from pathlib import Path
 import orjson
 
 from bench.serving import Contender
+from gateway.settings import Settings
 
 DASHBOARD = (Path(__file__).parent / "dashboard.graphql").read_text("utf-8")
 MONTH = {"period": "LAST_30_DAYS"}
 VARIABLES = {"filters": MONTH, "campaignsFilters": MONTH, "heatmapFilters": MONTH}
 
 
-def _overview_alone() -> str:
-    """The dashboard's document with its first section only."""
-    head, _, rest = DASHBOARD.partition("overview(filters: $filters) {")
-    section, _, _ = rest.partition("\n  timeseries(")
-    name = head.rpartition("query")[0]
-    return f"{name}query Overview($filters: ReportFilters!) {{\n  overview(filters: $filters) {{{section}\n}}\n"
+def _part(name: str, variables: str, sections: tuple[str, ...]) -> str:
+    """The dashboard's document with some of its sections."""
+    found = dict(re.findall(r"^  ((\w+)\(.*?^  })$", DASHBOARD, re.DOTALL | re.MULTILINE))
+    texts = [text for text, section in found.items() if section in sections]
+    return f"query {name}({variables}) {{\n  " + "\n  ".join(texts) + "\n}\n"
 
 
-OVERVIEW = _overview_alone()
+OVERVIEW = _part("Overview", "$filters: ReportFilters!", ("overview",))
+DAILY = _part(
+    "Daily",
+    "$filters: ReportFilters!, $campaignsFilters: CampaignsFilters!",
+    ("overview", "timeseries", "funnel", "campaigns", "quality"),
+)
+"""The five sections that are answered from the daily rollup."""
 GRAPHQL: Mapping[str, bytes] = {
     "full": orjson.dumps({"query": DASHBOARD, "variables": VARIABLES}),
     "overview": orjson.dumps({"query": OVERVIEW, "variables": {"filters": MONTH}}),
@@ -37,10 +44,10 @@ QUIET = {"LOG_LEVEL": "warning", "RATE_LIMIT": "off"}
 """No contender logs requests or limits rates."""
 
 
-def gateway(name: str = "gateway", **environment: str) -> Contender:
+def gateway(name: str = "gateway", bodies: Mapping[str, bytes] = GRAPHQL, **environment: str) -> Contender:
     """The gateway as it is deployed, in one process. By default no answer is used twice."""
     serve = (sys.executable, "-m", "gateway", "serve")
-    return Contender(name, serve, GRAPHQL, environment={**QUIET, "REUSE": "off", **environment})
+    return Contender(name, serve, bodies, environment={**QUIET, "REUSE": "off", **environment})
 
 
 def _python(name: str, module: str, bodies: Mapping[str, bytes], path: str = "/", **environment: str) -> Contender:
@@ -56,7 +63,13 @@ STRAWBERRY = _python("Strawberry", "plain_strawberry", GRAPHQL, "/graphql")
 ARIADNE = _python("Ariadne", "plain_ariadne", GRAPHQL, "/graphql/")
 
 
+def body(document: str, **variables: object) -> bytes:
+    """A GraphQL request."""
+    return orjson.dumps({"query": document, "variables": variables})
+
+
 def contenders() -> list[Contender]:
     """Everyone who can be started here, the gateway first."""
     peers = [STRAWBERRY, *([ARIADNE] if importlib.util.find_spec("ariadne") else [])]
-    return [GATEWAY, HANDLER, HANDLER_ROLLUPS, *peers]
+    reusing = [REUSING] if "reuse" in Settings.model_fields else []
+    return [GATEWAY, *reusing, HANDLER, HANDLER_ROLLUPS, *peers]

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from math import ceil
 from pathlib import Path
 from uuid import UUID
 
@@ -61,11 +63,11 @@ def postgres() -> Iterator[Server]:
             yield server
 
 
-async def new_database(server: Server, name: str) -> str:
-    """A new migrated database in place of any of this name; gives its address."""
+async def new_database(server: Server, name: str, *, like: str | None = None) -> str:
+    """A new migrated database in place of any of this name, or a copy of one; gives its address."""
     admin = await asyncpg.connect(server.dsn())
     await admin.execute(f"drop database if exists {name} with (force)")
-    await admin.execute(f"create database {name}")
+    await admin.execute(f"create database {name} template {like or 'template1'}")
     await admin.close()
     await asyncio.to_thread(migrate, server.dsn(name))
     return server.dsn(name)
@@ -81,13 +83,15 @@ async def fill(dsn: str, agencies: dict[str, Size], today: date | None = None) -
         await connection.execute("set session_replication_role = replica")
         made = {}
         for name, size in agencies.items():
-            base = 0 if size.like else min(size.calls, STANDARD.calls)
+            # So many are made one by one as can be, and the others are like them.
+            times = next(n for n in count(max(1, ceil(size.calls / STANDARD.calls))) if size.calls % n == 0)
+            base = 0 if size.like else size.calls // times
             shape = (base, size.days, size.clients, size.campaigns, size.batches)
             await connection.execute("select pg_temp.fill($1, $2, $3, $4, $5, $6, $7)", name, *shape, today)
             if size.like:
                 await connection.execute("select pg_temp.multiply($1, $2, 1)", size.like, name)
-            elif size.calls > base:
-                await connection.execute("select pg_temp.multiply($1, $1, $2)", name, size.calls // base - 1)
+            elif times > 1:
+                await connection.execute("select pg_temp.multiply($1, $1, $2)", name, times - 1)
             made[name] = await _agency(connection, name)
         await connection.execute("set session_replication_role = origin")
         for agency in made.values():

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -64,6 +65,12 @@ class Started:
         self.port = port
         self._process = psutil.Process(process.pid)
         self._token = token
+
+    def of(self, agency: Agency) -> "Started":
+        """The same server, asked by another agency's owner."""
+        other = copy(self)
+        other._token = agency.token
+        return other
 
     def ask(self, question: Question) -> bytes:
         """The bytes of one answer."""
