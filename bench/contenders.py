@@ -16,15 +16,15 @@ MONTH = {"period": "LAST_30_DAYS"}
 VARIABLES = {"filters": MONTH, "campaignsFilters": MONTH, "heatmapFilters": MONTH}
 
 
-def _part(name: str, variables: str, sections: tuple[str, ...]) -> str:
-    """The dashboard's document with some of its sections."""
+def part(name: str, variables: str, sections: tuple[str, ...]) -> str:
+    """The dashboard's document with some of its sections, as query `name` with these variables."""
     found = dict(re.findall(r"^  ((\w+)\(.*?^  })$", DASHBOARD, re.DOTALL | re.MULTILINE))
     texts = [text for text, section in found.items() if section in sections]
     return f"query {name}({variables}) {{\n  " + "\n  ".join(texts) + "\n}\n"
 
 
-OVERVIEW = _part("Overview", "$filters: ReportFilters!", ("overview",))
-DAILY = _part(
+OVERVIEW = part("Overview", "$filters: ReportFilters!", ("overview",))
+DAILY = part(
     "Daily",
     "$filters: ReportFilters!, $campaignsFilters: CampaignsFilters!",
     ("overview", "timeseries", "funnel", "campaigns", "quality"),

@@ -19,8 +19,9 @@ Recorded = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Heard:
-    """The statements of one answer, and the session's settings they are run under."""
+    """One answer's data, the statements behind it, and the session's settings they are run under."""
 
+    data: Any
     statements: list[Recorded]
     session: dict[str, str]
 
@@ -55,6 +56,7 @@ async def statements_of(
                 heard.clear()
                 request = {"query": document, "variables": variables}
                 response = await gateway.http.post("/graphql", json=request, headers=headers)
-                if response.status_code != 200 or "errors" in response.json():
+                answer = response.json()
+                if "errors" in answer:
                     raise RuntimeError(f"the gateway does not answer: {response.text}")
-                return Heard([one for one in heard if one[0] not in _ASYNCPGS_OWN], session)
+                return Heard(answer["data"], [one for one in heard if one[0] not in _ASYNCPGS_OWN], session)
