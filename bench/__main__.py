@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.tables import Table, machine, show, write
 
-BENCHMARKS = ("dashboard", "cold", "growth", "million", "accuracy", "worker")
+BENCHMARKS = ("dashboard", "cold", "growth", "million", "reuse", "memory", "accuracy", "worker")
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ class Heard:
     session: dict[str, str]
 
 
+PATIENCE_SECONDS = 120.0
 _ASYNCPGS_OWN = (introspection.INTRO_LOOKUP_TYPES, introspection.TYPE_BY_NAME)
 _ONE_AT_A_TIME = asyncio.Lock()  # else each would hear the other's statements too
 
@@ -47,7 +48,9 @@ async def statements_of(
         session.update(rest.get("server_settings") or {})
         return create_pool(*args, init=heard_from, **rest)
 
-    settings = settings_for(dsn, supabase_jwt_secret=secret, user_cache_seconds=30, reuse="off")
+    settings = settings_for(
+        dsn, supabase_jwt_secret=secret, user_cache_seconds=30, request_timeout_seconds=PATIENCE_SECONDS, reuse="off"
+    )
     async with _ONE_AT_A_TIME:
         with capture_logs(), patch("asyncpg.create_pool", create_heard_pool):
             async with running(settings, lambda: datetime.now(UTC)) as gateway:
@@ -55,7 +58,7 @@ async def statements_of(
                 await gateway.http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
                 heard.clear()
                 request = {"query": document, "variables": variables}
-                response = await gateway.http.post("/graphql", json=request, headers=headers)
+                response = await gateway.http.post("/graphql", json=request, headers=headers, timeout=PATIENCE_SECONDS)
                 answer = response.json()
                 if "errors" in answer:
                     raise RuntimeError(f"the gateway does not answer: {response.text}")
