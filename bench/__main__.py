@@ -23,16 +23,14 @@ def main() -> None:
         parser.error(f"There is no benchmark {', '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.")
     console = Console()
     console.print(machine(), soft_wrap=True)
-    found: dict[str, Sequence[Table]] = {}
     for name in asked.names or BENCHMARKS:
         started = perf_counter()
-        if tables := import_module(f"bench.{name}").main():
-            found[name] = tables
-            for table in tables:
-                show(console, table)
+        tables: Sequence[Table] = import_module(f"bench.{name}").main() or ()
+        for table in tables:
+            show(console, table)
         console.print(f"{name}: {perf_counter() - started:.0f} s")
-    if asked.write:
-        write(asked.write, found)
+        if asked.write and tables:
+            write(asked.write, name, tables)
 
 
 if __name__ == "__main__":

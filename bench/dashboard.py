@@ -12,7 +12,7 @@ from bench.contenders import DASHBOARD, FIXED, GATEWAY, HANDLER, VARIABLES, cont
 from bench.data import SECRET, STANDARD, Agency, fill, new_database, postgres
 from bench.servers.sections import PAGE, SQL, TEXTS
 from bench.servers.tokens import days_of
-from bench.serving import Measured, all_started, check_equal, measure
+from bench.serving import Measured, all_started, check_equal, measure, postmaster
 from bench.statements import Recorded, statements_of
 from bench.tables import Middle, Table, compared, figure
 from database.embedded import Server
@@ -35,7 +35,9 @@ def main() -> list[Table]:
         started += all_started(stack, [FIXED], dsn, agency)
         tables = []
         for question, title in (("full", "The whole dashboard"), ("overview", "The overview alone")):
-            measured = measure(started, question, server, rounds=ROUNDS, seconds=SECONDS, concurrency=CONCURRENCY)
+            measured = measure(
+                started, question, postmaster(server), rounds=ROUNDS, seconds=SECONDS, concurrency=CONCURRENCY
+            )
             if question == "full":
                 measured |= _database_alone(server, dsn, agency)
             middles = {name: Middle.of(rounds) for name, rounds in measured.items()}
@@ -48,7 +50,10 @@ def main() -> list[Table]:
                 "other without any server."
             ]
             tables.append(compared(title, middles, HANDLER.name, notes))
-        few = {number: measure(started[:-1], "full", server, rounds=2, seconds=1, concurrency=number) for number in FEW}
+        few = {
+            number: measure(started[:-1], "full", postmaster(server), rounds=2, seconds=1, concurrency=number)
+            for number in FEW
+        }
         rows = [
             (
                 one.contender.name,

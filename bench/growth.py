@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from bench.contenders import DAILY, DASHBOARD, body, gateway
 from bench.data import STANDARD, Agency, Size, fill, new_database, postgres
-from bench.serving import Started, measure, started
+from bench.serving import Started, measure, postmaster, started
 from bench.tables import Middle, Table, figure
 from database.embedded import Server
 
@@ -94,5 +94,5 @@ def _ranges(server: Server, year: Started) -> Table:
 
 
 def _middles(server: Server, steps: list[Started], question: str) -> dict[str, Middle]:
-    measured = measure(steps, question, server, rounds=ROUNDS, seconds=SECONDS, concurrency=1)
+    measured = measure(steps, question, postmaster(server), rounds=ROUNDS, seconds=SECONDS, concurrency=1)
     return {name: Middle.of(rounds) for name, rounds in measured.items()}

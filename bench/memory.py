@@ -15,7 +15,7 @@ from bench.serving import Started, started
 from bench.tables import Table, figure
 from gateway.tokens import mint
 
-USERS, DIFFERENT, SECONDS, CONCURRENCY = 3_000, 6_000, 15, 8
+USERS, DIFFERENT, SECONDS, CONCURRENCY = 3_000, 6_000, 10, 8
 _MB = 2**20
 _FIELDS = {
     "overview": ("summary", ("totalCalls", "contactRate", "meetingsBooked", "qualifiedLeads", "avgDurationSeconds")),

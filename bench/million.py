@@ -59,7 +59,7 @@ async def _main(server: Server) -> list[Table]:
             taken, theirs, runs = await _race(dsn, heard, copy, report, narrowed)
             compared.append((report, how, figure(taken), figure(theirs), f"{taken / theirs:.2f}"))
             fifth, twentieth = (median(runs[some] or [nan]) for some in (FIFTH, TWENTIETH))
-            repeated.append((report, how, figure(fifth), figure(twentieth), f"{twentieth / fifth:.2f}"))
+            repeated.append((report, how, figure(fifth), figure(twentieth), figure(twentieth / fifth)))
     title = f"{CALLS:,} calls in {DAYS} days, all of them asked for"
     return [
         Table(title, ("report", "filters", "gateway's SQL ms", "DuckDB ms", "of DuckDB"), compared),

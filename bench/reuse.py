@@ -18,7 +18,7 @@ import uvloop
 
 from bench.contenders import FIXED, GATEWAY, MONTH, REUSING, body
 from bench.data import STANDARD, Agency, fill, new_database, postgres
-from bench.serving import Contender, Started, measure, started
+from bench.serving import Contender, Started, measure, postmaster, started
 from bench.tables import Middle, Table, compared, figure
 from database.embedded import Server
 
@@ -95,9 +95,9 @@ def main() -> list[Table]:
     old = f"missed a commit older than {KNOWN_AFTER * 1000:.0f} ms"
     columns = ("", "commits", "answers", old, "oldest missed ms")
     note = (
-        f"{WRITES_PER_SECOND} commits a second to the agency that {READERS} readers ask about, {SECONDS} s. Each "
-        "commit adds one to a figure of each of the seven reports, which are asked for together and one by one; an answer "
-        "misses it if one figure does. Ages are from when the writer heard of its commit to when the request began."
+        f"{WRITES_PER_SECOND} commits a second to the agency that {READERS} readers ask about, {SECONDS} s. Each adds "
+        "one to a figure of each of the seven reports, which are asked for together and one by one; an answer misses "
+        "it if one figure does. Ages are from when the writer heard of its commit to when the request began."
     )
     for name, log in logs.items():
         if log.missing or log.ahead or log.answers < SECONDS or len(log.committed) < SECONDS * WRITES_PER_SECOND / 2:
@@ -109,7 +109,7 @@ def _unchanged(stack: ExitStack, server: Server, dsn: str, agency: Agency, reusi
     size = str(len(reusing.ask("full")))
     fixed = Contender(FIXED.name, FIXED.command, FIXED.bodies, shaped=None, environment={"FIXED_BYTES": size})
     both = [reusing, stack.enter_context(started(fixed, dsn, agency))]
-    measured = measure(both, "full", server, rounds=3, seconds=1.5, concurrency=8)
+    measured = measure(both, "full", postmaster(server), rounds=3, seconds=1.5, concurrency=8)
     note = f"The whole dashboard, nothing written meanwhile, beside an application that answers {size} fixed bytes."
     return compared(
         "Unchanged data", {name: Middle.of(rounds) for name, rounds in measured.items()}, FIXED.name, [note]
@@ -136,7 +136,7 @@ async def truthful(port: int, dsn: str, agency: Agency, seconds: float) -> Log:
             for request in cycle(REQUESTS):
                 if (begun := perf_counter()) >= until:
                     break
-                _judge(log, begun, [now - before[name] for name, now in (await ask(request)).items()])
+                judge(log, begun, [now - before[name] for name, now in (await ask(request)).items()])
 
         readers = (read() for _ in range(READERS))
         await asyncio.gather(_write(log, connection, until, (agency.id, campaign, batch)), *readers)
@@ -155,7 +155,8 @@ async def _write(log: Log, connection: asyncpg.Connection, until: float, whose: 
         await asyncio.sleep(due - perf_counter())
 
 
-def _judge(log: Log, begun: float, told: list[int]) -> None:
+def judge(log: Log, begun: float, told: list[int]) -> None:
+    """Notes an answer whose request began then, and in which each figure has grown by so much."""
     log.answers += 1
     log.ahead += max(told) > log.begun
     if min(told) < len(log.committed) and (age := begun - log.committed[min(told)]) > 0:

@@ -154,7 +154,13 @@ def check_equal(contenders: Sequence[Started], question: Question) -> None:
 
 
 def measure(
-    contenders: Sequence[Started], question: Question, server: Server, *, rounds: int, seconds: float, concurrency: int
+    contenders: Sequence[Started],
+    question: Question,
+    database: psutil.Process,
+    *,
+    rounds: int,
+    seconds: float,
+    concurrency: int,
 ) -> dict[str, list[Measured]]:
     """Rounds over all contenders (A B C A B C …), so that what else the machine does meets all alike."""
     for contender in contenders:
@@ -162,9 +168,9 @@ def measure(
     measured: dict[str, list[Measured]] = {contender.contender.name: [] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
-            before = contender.cpu_seconds(), cpu_seconds(postmaster(server))
+            before = contender.cpu_seconds(), cpu_seconds(database)
             done = contender.load(question, concurrency, seconds)
-            after = contender.cpu_seconds(), cpu_seconds(postmaster(server))
+            after = contender.cpu_seconds(), cpu_seconds(database)
             each = 1000 / done.answers
             measured[contender.contender.name].append(
                 Measured(done, (after[0] - before[0]) * each, (after[1] - before[1]) * each)
