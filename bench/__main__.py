@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.tables import Table, machine, show, write
 
-BENCHMARKS = ("dashboard", "cold", "growth", "million", "reuse", "memory", "accuracy", "worker")
+BENCHMARKS = ("dashboard", "cold", "growth", "million", "reuse", "memory", "writes", "accuracy", "worker")
 
 
 def main() -> None:
@@ -25,12 +25,13 @@ def main() -> None:
     console.print(machine(), soft_wrap=True)
     for name in asked.names or BENCHMARKS:
         started = perf_counter()
-        tables: Sequence[Table] = import_module(f"bench.{name}").main() or ()
+        benchmark = import_module(f"bench.{name}")
+        tables: Sequence[Table] = benchmark.main() or ()
         for table in tables:
             show(console, table)
         console.print(f"{name}: {perf_counter() - started:.0f} s")
         if asked.write and tables:
-            write(asked.write, name, tables)
+            write(asked.write, name, benchmark.__doc__ or "", tables)
 
 
 if __name__ == "__main__":

@@ -120,11 +120,13 @@ def markdown(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(path: Path, name: str, tables: Sequence[Table]) -> None:
+def write(path: Path, name: str, about: str, tables: Sequence[Table]) -> None:
     """Puts a benchmark's tables in place of its last ones; those of the others stay."""
     text = path.read_text("utf-8") if path.exists() else ""
     parts = dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->\n", text, re.DOTALL))
-    parts[name] = "\n".join([f"## {name}\n\nRun on {datetime.now(UTC).date()}.\n", *map(markdown, tables)])
+    parts[name] = "\n".join(
+        [f"## {name}\n\n{about.strip()}\n\nRun on {datetime.now(UTC).date()}.\n", *map(markdown, tables)]
+    )
     head = f"# Performance\n\nThe last `make bench`, written by `make bench WRITE={PERFORMANCE}`.\n\n{machine()}\n"
     path.write_text(
         head + "".join(f"\n<!-- {name} -->\n{part}<!-- /{name} -->\n" for name, part in parts.items()), "utf-8"

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.servers.running import run
 
-BODY = b'{"data":"' + b"x" * (int(os.environ.get("FIXED_BYTES", "12000")) - 11) + b'"}'
+BODY = b'{"data":"' + b"x" * (int(os.environ.get("FIXED_BYTES", "30000")) - 11) + b'"}'
 _START = {
     "type": "http.response.start",
     "status": 200,

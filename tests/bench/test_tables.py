@@ -40,9 +40,9 @@ def test_a_figure_has_the_digits_it_has_a_meaning_for(value: float, shown: str) 
 
 def test_writing_replaces_what_was_run_and_leaves_the_rest(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
-    write(page, "cold", [Table("Cold", ("", "ms"), [("a", "1")])])
-    write(page, "growth", [Table("Growth", ("", "ms"), [("b", "2")])])
-    write(page, "cold", [Table("Cold", ("", "ms"), [("a", "3")], ["A note."], {"a": 1.0})])
+    write(page, "cold", "Its words.", [Table("Cold", ("", "ms"), [("a", "1")])])
+    write(page, "growth", "Its words.", [Table("Growth", ("", "ms"), [("b", "2")])])
+    write(page, "cold", "Its words.", [Table("Cold", ("", "ms"), [("a", "3")], ["A note."], {"a": 1.0})])
     text = page.read_text("utf-8")
     assert "| a | 3 |" in text
     assert "| a | 1 |" not in text
