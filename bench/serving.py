@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -66,12 +65,6 @@ class Started:
         self._process = psutil.Process(process.pid)
         self._token = token
 
-    def of(self, agency: Agency) -> "Started":
-        """The same server, asked by another agency's owner."""
-        other = copy(self)
-        other._token = agency.token
-        return other
-
     def ask(self, question: Question) -> bytes:
         """The bytes of one answer."""
         response = httpx2.post(
@@ -93,10 +86,18 @@ class Started:
         shaped = self.contender.shaped
         return None if shaped is None else comparable(shaped(orjson.loads(self.ask(question))))
 
-    def load(self, question: Question, concurrency: int, seconds: float) -> Load:
-        """A load of one question whose answer may not change meanwhile."""
+    def job(self, question: Question, concurrency: int, seconds: float) -> Job:
+        """A load of one question, whose answer is to be the one that is given now."""
         text = request(self.contender.path, self._token, self.contender.bodies[question])
-        done = load(Job(self.port, [text], [self.ask(question).decode()], concurrency, seconds))
+        return Job(self.port, [text], [self.ask(question).decode()], concurrency, seconds)
+
+    def load(self, job: Job) -> Load:
+        """Runs a job.
+
+        Raises:
+            RuntimeError: an answer was wrong.
+        """
+        done = load(job)
         if done.wrong:
             raise RuntimeError(f"{self.contender.name}: {done.wrong} wrong answers, the first: {done.first_wrong}")
         return done
@@ -164,12 +165,15 @@ def measure(
 ) -> dict[str, list[Measured]]:
     """Rounds over all contenders (A B C A B C …), so that what else the machine does meets all alike."""
     for contender in contenders:
-        contender.load(question, concurrency, seconds / 2)  # warm: pools, prepared statements, compiled plans
+        contender.load(
+            contender.job(question, concurrency, seconds / 2)
+        )  # warm: pools, prepared statements, compiled plans
     measured: dict[str, list[Measured]] = {contender.contender.name: [] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
+            job = contender.job(question, concurrency, seconds)
             before = contender.cpu_seconds(), cpu_seconds(database)
-            done = contender.load(question, concurrency, seconds)
+            done = contender.load(job)
             after = contender.cpu_seconds(), cpu_seconds(database)
             each = 1000 / done.answers
             measured[contender.contender.name].append(
