@@ -1,7 +1,7 @@
 """An agency with a million calls in 90 days: the gateway's heatmap and objections beside DuckDB on a sorted copy.
 
-DuckDB runs on one thread, on columns made for it once and never written again. The gateway's statements run as it sends
-them, prepared on one connection, over tables that every call's transaction keeps.
+DuckDB runs on one thread, on columns made for it once, sorted by time and never written again. The gateway's statements
+run as it sends them, prepared on one connection, over tables that every call's transaction keeps.
 """
 
 import asyncio
