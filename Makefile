@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test check fmt schema docs bench lock psql clean
+.PHONY: help demo test check fmt schema docs bench bench-peers lock psql clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Set up everything and serve the demo (PORT=8123 for another port, RESET=1 for new data)
 	@exec $(BIN)/gateway demo --port $(PORT) $(if $(RESET),--reset)
@@ -37,15 +37,18 @@ docs schema: $(VENV)/.dev ## Print schema.graphql, the metric and settings table
 bench: $(VENV)/.bench ## Measure, beside floors and peers in the same run (ONLY="growth reuse" to choose, WRITE=docs/performance.md to keep)
 	$(BIN)/python -m bench $(ONLY) $(if $(WRITE),--write $(WRITE))
 
+bench-peers: $(VENV)/.bench-peers ## Measure beside PostGraphile and Mercurius too, installed from npm (WRITE=docs/performance.md to keep)
+	$(BIN)/python -m bench peers $(if $(WRITE),--write $(WRITE))
+
 lock: $(VENV)/.dev ## Write constraints.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --no-header --no-annotate --upgrade --python-version 3.11 \
-		--all-extras --group bench pyproject.toml -o constraints.txt
+		--all-extras --group bench --group bench-peers pyproject.toml -o constraints.txt
 
 psql: $(VENV)/.demo ## Open psql on the running demo's database
 	@exec $(BIN)/gateway psql
 
-clean: ## Remove the environment and the demo's data
-	rm -rf $(VENV) .demo
+clean: ## Remove the environment, the peers and the demo's data
+	rm -rf $(VENV) .demo bench/peers/*/node_modules
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Install one, or: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
@@ -62,4 +65,10 @@ $(VENV)/.dev: $(VENV)/.demo
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
+	@touch $@
+
+# The machine's Node where it is new enough, else one from PyPI.
+$(VENV)/.bench-peers: $(VENV)/.bench
+	node --version 2>/dev/null | grep -qE '^v(2[2-9]|[3-9][0-9])[.]' || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench-peers
 	@touch $@

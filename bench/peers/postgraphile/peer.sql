@@ -51,6 +51,7 @@ $$;
 create type peer.overview as (
     start_date date,
     end_date date,
+    label text,
     total_calls integer,
     completed_calls integer,
     failed_calls integer,
@@ -73,6 +74,7 @@ create type peer.overview as (
     gatekeeper_blocked integer,
     no_answer integer,
     conversation integer,
+    appointment_booked integer,
     emails_sent integer,
     sms_sent integer
 );
@@ -82,6 +84,13 @@ language sql stable as $$
     select
         peer_hidden.first_day(filters),
         peer_hidden.last_day(filters),
+        case filters.period
+            when 'TODAY' then 'today'
+            when 'LAST_7_DAYS' then '7d'
+            when 'LAST_30_DAYS' then '30d'
+            when 'LAST_90_DAYS' then '90d'
+            else 'custom'
+        end,
         s.total_calls,
         s.completed_calls,
         s.failed_calls,
@@ -104,6 +113,7 @@ language sql stable as $$
         s.gatekeeper_blocked,
         s.no_answer,
         s.conversation,
+        s.meetings_booked,
         s.emails_sent,
         s.sms_sent
     from (
@@ -209,7 +219,7 @@ create type peer.batch as (
     progress_pct integer,
     created_at timestamptz
 );
-create type peer.batch_page as (total integer, batches peer.batch[]);
+create type peer.batch_page as (total integer, has_more boolean, batches peer.batch[]);
 
 create function peer.viewer_batches(
     v peer.viewer, filters peer.filters, page_size integer, skipped integer, status peer.batch_status default null
@@ -234,7 +244,8 @@ language sql stable as $$
     )
 
     select
-        (select count(*) from matching)::integer,
+        t.total::integer,
+        t.total > skipped + page_size,
         array(
             select row(
                 b.id, b.campaign_id, upper(b.status::text)::peer.batch_status, b.total_calls, b.completed_count,
@@ -244,6 +255,7 @@ language sql stable as $$
             join public.v_call_batch_summary as b on b.agency_id = p.agency_id and b.id = p.id
             order by p.created_at desc, p.id
         )
+    from (select count(*) as total from matching) as t
 $$;
 
 create type peer.campaign_stats as (
@@ -325,13 +337,13 @@ language sql stable as $$
     order by d.stat_date
 $$;
 
+-- The two over the calls are planned for their filters: without any, they count from an index alone.
 create type peer.slot as (
     day integer, hour integer, total_calls integer, connected_calls integer, meetings_booked integer
 );
 create type peer.best_time as (day integer, hour integer, metric_value integer, label text);
 create type peer.heatmap as (slots peer.slot[], best_times peer.best_time[]);
 
--- Planned for its filters, so that without any it is answered from an index alone.
 create function peer.viewer_heatmap(v peer.viewer, filters peer.filters) returns peer.heatmap
 language sql stable set plan_cache_mode = force_custom_plan as $$
     with slots as materialized (
@@ -389,15 +401,12 @@ create type peer.findings as (
     buying_signals peer.buying_signal[]
 );
 
+-- Counted as they are spelled first: spellings are far fewer than findings, and dear to compare.
 create function peer.viewer_objections(v peer.viewer, filters peer.filters, most integer) returns peer.findings
-language sql stable as $$
-    with summary as (
-        select
-            coalesce(sum(n.objections_encountered), 0) as objections,
-            coalesce(sum(n.total_objections_handled), 0) as handled,
-            coalesce(sum(n.total_buying_signals), 0) as signals
+language sql stable set plan_cache_mode = force_custom_plan as $$
+    with found as (
+        select f.objections, f.buying_signals
         from public.calls as f
-        cross join lateral public.call_counts(f) as n
         where f.agency_id = v.agency_id
             and f.started_at >= peer_hidden.first_day(filters)::timestamp at time zone 'UTC'
             and f.started_at < (peer_hidden.last_day(filters) + 1)::timestamp at time zone 'UTC'
@@ -407,36 +416,48 @@ language sql stable as $$
             and (f.objections <> '[]' or f.buying_signals <> '[]')
     ),
 
-    found as (
-        select t.kind, t.text, t.handled
-        from public.calls as f
-        cross join lateral (
-            select 'objection' as kind, o.value ->> 'text' as text, o.value -> 'handled' = 'true' as handled
-            from jsonb_array_elements(f.objections) as o
-            union all
-            select 'signal', s.value ->> 'text', false
-            from jsonb_array_elements(f.buying_signals) as s
-        ) as t
-        where f.agency_id = v.agency_id
-            and f.started_at >= peer_hidden.first_day(filters)::timestamp at time zone 'UTC'
-            and f.started_at < (peer_hidden.last_day(filters) + 1)::timestamp at time zone 'UTC'
-            and (v.client_id is null or f.client_id = v.client_id)
-            and (filters.client_id is null or f.client_id = filters.client_id)
-            and (filters.campaign_id is null or f.campaign_id = filters.campaign_id)
-            and (f.objections <> '[]' or f.buying_signals <> '[]')
+    spelled as (
+        select
+            'objection' as kind, o.value ->> 'text' as text, count(*) as count,
+            count(*) filter (where o.value -> 'handled' = 'true') as handled
+        from found
+        cross join lateral jsonb_array_elements(found.objections) as o
+        group by 2
+        union all
+        select 'signal', s.value ->> 'text', count(*), 0
+        from found
+        cross join lateral jsonb_array_elements(found.buying_signals) as s
+        group by 2
+    ),
+
+    summary as (
+        select
+            coalesce(sum(s.count) filter (where s.kind = 'objection'), 0) as objections,
+            coalesce(sum(s.handled), 0) as handled,
+            coalesce(sum(s.count) filter (where s.kind = 'signal'), 0) as signals
+        from spelled as s
+    ),
+
+    spaced as (
+        select
+            t.kind,
+            btrim(regexp_replace(t.text, '\s+', ' ', 'g')) as text,
+            sum(t.count) as count,
+            sum(t.handled) as handled
+        from spelled as t
+        group by 1, 2
     ),
 
     counted as (
         select
-            f.kind,
-            mode() within group (order by t.spelling collate "C") as text,
-            count(*)::integer as count,
-            (count(*) filter (where f.handled))::integer as handled,
-            row_number() over (partition by f.kind order by count(*) desc, lower(t.spelling) collate "C") as place
-        from found as f
-        cross join lateral (select btrim(regexp_replace(f.text, '\s+', ' ', 'g')) as spelling) as t
-        where t.spelling <> ''
-        group by f.kind, lower(t.spelling)
+            t.kind,
+            (array_agg(t.text order by t.count desc, t.text collate "C"))[1] as text,
+            sum(t.count)::integer as count,
+            sum(t.handled)::integer as handled,
+            row_number() over (partition by t.kind order by sum(t.count) desc, lower(t.text) collate "C") as place
+        from spaced as t
+        where t.text <> ''
+        group by t.kind, lower(t.text)
     )
 
     select

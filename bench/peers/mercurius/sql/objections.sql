@@ -1,5 +1,28 @@
 -- One row for the calls together (kind summary), then one for each of the commonest objections and buying signals.
-with summary as (
+-- Counted as they are spelled first: spellings are far fewer than findings, and dear to compare.
+with found as (
+    select f.objections, f.buying_signals
+    from calls as f
+    where f.agency_id = $1 and (f.objections <> '[]' or f.buying_signals <> '[]')
+        and f.started_at >= $2::date::timestamp at time zone 'UTC'
+        and f.started_at < ($3::date + 1)::timestamp at time zone 'UTC' :narrowed
+),
+
+spelled as (
+    select
+        'objection' as kind, o.value ->> 'text' as text, count(*) as count,
+        count(*) filter (where o.value -> 'handled' = 'true') as handled
+    from found
+    cross join lateral jsonb_array_elements(found.objections) as o
+    group by 2
+    union all
+    select 'signal', s.value ->> 'text', count(*), 0
+    from found
+    cross join lateral jsonb_array_elements(found.buying_signals) as s
+    group by 2
+),
+
+summary as (
     select
         (
             select count(*)
@@ -8,42 +31,28 @@ with summary as (
                 and f.started_at >= $2::date::timestamp at time zone 'UTC'
                 and f.started_at < ($3::date + 1)::timestamp at time zone 'UTC' :narrowed
         ) as analyzed,
-        coalesce(sum(n.objections_encountered), 0) as objections,
-        coalesce(sum(n.total_objections_handled), 0) as handled,
-        coalesce(sum(n.total_buying_signals), 0) as signals
-    from calls as f
-    cross join lateral call_counts(f) as n
-    where f.agency_id = $1 and (f.objections <> '[]' or f.buying_signals <> '[]')
-        and f.started_at >= $2::date::timestamp at time zone 'UTC'
-        and f.started_at < ($3::date + 1)::timestamp at time zone 'UTC' :narrowed
+        coalesce(sum(s.count) filter (where s.kind = 'objection'), 0) as objections,
+        coalesce(sum(s.handled), 0) as handled,
+        coalesce(sum(s.count) filter (where s.kind = 'signal'), 0) as signals
+    from spelled as s
 ),
 
-found as (
-    select t.kind, t.text, t.handled
-    from calls as f
-    cross join lateral (
-        select 'objection' as kind, o.value ->> 'text' as text, o.value -> 'handled' = 'true' as handled
-        from jsonb_array_elements(f.objections) as o
-        union all
-        select 'signal', s.value ->> 'text', false
-        from jsonb_array_elements(f.buying_signals) as s
-    ) as t
-    where f.agency_id = $1 and (f.objections <> '[]' or f.buying_signals <> '[]')
-        and f.started_at >= $2::date::timestamp at time zone 'UTC'
-        and f.started_at < ($3::date + 1)::timestamp at time zone 'UTC' :narrowed
+spaced as (
+    select t.kind, btrim(regexp_replace(t.text, '\s+', ' ', 'g')) as text, sum(t.count) as count, sum(t.handled) as handled
+    from spelled as t
+    group by 1, 2
 ),
 
 counted as (
     select
-        f.kind,
-        mode() within group (order by t.spelling collate "C") as text,
-        count(*) as count,
-        count(*) filter (where f.handled) as handled,
-        row_number() over (partition by f.kind order by count(*) desc, lower(t.spelling) collate "C") as place
-    from found as f
-    cross join lateral (select btrim(regexp_replace(f.text, '\s+', ' ', 'g')) as spelling) as t
-    where t.spelling <> ''
-    group by f.kind, lower(t.spelling)
+        t.kind,
+        (array_agg(t.text order by t.count desc, t.text collate "C"))[1] as text,
+        sum(t.count) as count,
+        sum(t.handled) as handled,
+        row_number() over (partition by t.kind order by sum(t.count) desc, lower(t.text) collate "C") as place
+    from spaced as t
+    where t.text <> ''
+    group by t.kind, lower(t.text)
 )
 
 select
