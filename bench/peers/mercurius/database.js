@@ -24,18 +24,18 @@ const statements = new Map()
 
 export const read = (name) => readFileSync(new URL(`sql/${name}.sql`, import.meta.url), 'utf8')
 
-/** The rows of sql/<name>.sql. `narrowed` maps further columns to what they must equal; undefined ones do not narrow. */
-export async function rows (name, values, narrowed = {}, metrics = []) {
-  const columns = Object.keys(narrowed).filter((column) => narrowed[column] != null)
-  const key = [name, ...columns, ...metrics.map((metric) => metric.name)].join()
+/** The rows of sql/<name>.sql. `narrowed` has further columns and what each must equal; null does not narrow. */
+export async function rows (name, values, narrowed = [], metrics = []) {
+  const given = narrowed.filter(([, value]) => value != null)
+  const key = [name, ...given.map(([column]) => column), ...metrics.map((metric) => metric.name)].join()
   let statement = statements.get(key)
   if (statement === undefined) {
     const text = read(name)
-      .replaceAll(':narrowed', columns.map((column, i) => `and f.${column} = $${values.length + i + 1}`).join(' '))
+      .replaceAll(':narrowed', given.map(([column], i) => `and f.${column} = $${values.length + i + 1}`).join(' '))
       .replace(':metrics', metrics.map((metric) => `, ${metric.sql}`).join(''))
     statement = { name: `${name}_${statements.size}`, text }
     statements.set(key, statement)
   }
-  const result = await pool.query({ ...statement, values: [...values, ...columns.map((column) => narrowed[column])] })
+  const result = await pool.query({ ...statement, values: [...values, ...given.map(([, value]) => value)] })
   return result.rows
 }
