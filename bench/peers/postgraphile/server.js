@@ -1,4 +1,4 @@
-// PostGraphile 5 over the schema of peer.sql, served by grafserv on Node's own HTTP server on PORT.
+// PostGraphile 5 over the schema of sql/, served by grafserv on Node's own HTTP server on PORT.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createVerifier } from 'fast-jwt'
@@ -11,6 +11,7 @@ import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { extendSchema, gql } from 'postgraphile/utils'
 
 const connectionString = process.env.DATABASE_URL
+const SECTIONS = ['viewer', 'overview', 'timeseries', 'funnel', 'campaigns', 'quality', 'heatmap', 'objections']
 
 const verify = createVerifier({
   key: process.env.SUPABASE_JWT_SECRET,
@@ -68,7 +69,8 @@ const preset = {
 
 const owner = new pg.Client({ connectionString })
 await owner.connect()
-await owner.query(readFileSync(new URL('peer.sql', import.meta.url), 'utf8'))
+// Several statements in one query are one transaction.
+await owner.query(SECTIONS.map((name) => readFileSync(new URL(`sql/${name}.sql`, import.meta.url), 'utf8')).join('\n'))
 await owner.end()
 
 const server = createServer()
