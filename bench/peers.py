@@ -17,7 +17,7 @@ from rich.console import Console
 from bench.contenders import GRAPHQL, HANDLER, VARIABLES, contenders
 from bench.data import STANDARD, fill, new_database, postgres
 from bench.serving import Contender, all_started, check_equal, graphql_data, measure
-from bench.tables import Middle, Table, compared, show
+from bench.tables import Middle, Table, compared
 
 FOLDER = Path(__file__).parent / "peers"
 PEERS = ("postgraphile", "mercurius")
@@ -40,12 +40,11 @@ class PeersError(Exception):
 
 
 def main() -> list[Table]:
-    """Installs the peers where they are missing and measures them beside everyone else; takes some minutes.
-
-    Raises:
-        PeersError: there is no Node, or npm cannot install.
-    """
-    install()
+    """Installs the peers where they are missing and measures them beside everyone else; takes some minutes."""
+    try:
+        install()
+    except PeersError as error:
+        sys.exit(str(error))
     tables = []
     with ExitStack() as stack:
         server = stack.enter_context(postgres())
@@ -65,7 +64,11 @@ def main() -> list[Table]:
 
 
 def peers() -> list[Contender]:
-    """The peers, which must be installed."""
+    """The peers, which must be installed.
+
+    Raises:
+        PeersError: there is no Node.
+    """
     production = {"NODE_ENV": "production"}
     return [
         Contender(
@@ -85,7 +88,11 @@ def peers() -> list[Contender]:
 
 
 def installed() -> bool:
-    """Whether each peer's packages are there as they are pinned."""
+    """Whether each peer's packages are there as they are pinned, and a Node to run them."""
+    try:
+        node()
+    except PeersError:
+        return False
     return all(
         _installed(FOLDER / peer / "node_modules" / name, pin) for peer in PEERS for name, pin in _pins(peer).items()
     )
@@ -207,11 +214,3 @@ def _as_the_gateway(answer: Any) -> Any:
             "buyingSignals": viewer["objections"]["buyingSignals"],
         },
     }
-
-
-if __name__ == "__main__":
-    try:
-        for found in main():
-            show(Console(), found)
-    except PeersError as error:
-        sys.exit(str(error))
