@@ -45,13 +45,17 @@ class Versions:
         # One that stops waiting must not take the answer from the others.
         return asked.version.result() if asked.version.done() else await asyncio.shield(asked.version)
 
+    def are_of(self, node: Database) -> bool:
+        """Whether a node is the one that `of` asks."""
+        return node is self._primary
+
     async def at(self, node: Database, agency: UUID) -> int:
         """The version that a node has reached: a replica may be behind the primary, whose version `of` gives.
 
         Raises:
             Unavailable: the node is away or too slow.
         """
-        return await (self.of(agency) if node is self._primary else _read(node, agency))
+        return await (self.of(agency) if self.are_of(node) else _read(node, agency))
 
 
 async def _read(node: Database, agency: UUID) -> int:

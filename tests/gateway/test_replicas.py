@@ -64,7 +64,8 @@ async def house(cluster: Cluster) -> AsyncIterator[House]:
 
 
 def _settings(cluster: Cluster, **given: Any) -> Settings:
-    replicas = {"database_replica_urls": cluster.urls, "database_replica_lag_seconds": BOUND}
+    # Every answer is computed, so that each shows where it was read.
+    replicas = {"database_replica_urls": cluster.urls, "database_replica_lag_seconds": BOUND, "reuse": False}
     return settings_for(cluster.primary.dsn, **{**replicas, **given})
 
 
@@ -261,6 +262,37 @@ async def test_nothing_is_older_than_the_bound_when_replay_stands_still(house: H
             for each in paused:
                 await each.resume()
             await asyncio.sleep(0.5)
+
+
+async def test_what_a_replica_answered_is_given_again_only_while_the_primary_knows_nothing_newer(house: House) -> None:
+    """Within a bound that allows it a replica may be behind; what it said then is not kept as the newest."""
+    async with gateway_on(house.cluster, reuse=True, database_replica_lag_seconds=60) as gateway:
+
+        async def asked() -> tuple[int, bool]:
+            response = await gateway.get("overview", house.user)
+            total = response.json()["summary"]["total_calls"]
+            return total, "reuse;" in response.headers["server-timing"]
+
+        async def read_from_replicas() -> bool:
+            await house.connection.execute("update clients set name = name where agency_id = $1", house.agency)
+            await asked()
+            return any([await _statements(each) for each in house.cluster.replicas])
+
+        await Given(house.connection).client(house.agency)
+        await _until(read_from_replicas)
+        await house.cluster.caught_up()
+        await asked()
+        assert await asked() == (1, True)
+        for each in house.cluster.replicas:
+            await each.ask("select pg_wal_replay_pause()")
+        await house.call()
+        for _ in range(3):
+            assert await asked() == (1, False)
+        for each in house.cluster.replicas:
+            await each.ask("select pg_wal_replay_resume()")
+        await house.cluster.caught_up()
+        assert await asked() == (2, False)
+        assert await asked() == (2, True)
 
 
 async def test_replicas_that_stop_and_start_cost_no_request(house: House) -> None:
