@@ -17,6 +17,7 @@ import psutil
 from bench.data import SECRET, Agency
 from bench.load import Job, Load, load, request
 from database.embedded import Server
+from gateway.settings import Settings
 
 READY_SECONDS = 60.0
 Question = str
@@ -115,7 +116,8 @@ class Started:
 def started(contender: Contender, dsn: str, agency: Agency) -> Iterator[Started]:
     """Serves until the block ends; ready when its port answers."""
     port = _free_port()
-    environment = os.environ | {
+    # The gateway's settings are its defaults, whatever they are where this is run.
+    environment = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields} | {
         "DATABASE_URL": dsn,
         "PORT": str(port),
         "SUPABASE_JWT_SECRET": SECRET,
