@@ -30,9 +30,6 @@ from gateway.errors import TooCostly
 from gateway.plans import Plans
 from gateway.settings import Settings
 
-REMEMBERED_TEXT = 400_000
-"""Characters of documents to remember, all together; a parsed document takes some hundred times its text."""
-
 # Comparisons of fields that share a name, before graphql-core gives up: by default some seconds of them. A dashboard
 # needs fewer than 300.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
@@ -139,7 +136,8 @@ class Documents(SchemaExtension):
     @classmethod
     def within(cls, settings: Settings) -> partial["Documents"]:
         """A factory for the schema: an extension of its own for each operation, one memory for all."""
-        return partial(cls, settings, LRUCache(REMEMBERED_TEXT, getsizeof=_size))
+        most = settings.graphql_remembered_text
+        return partial(cls, settings, LRUCache(most, getsizeof=_size))
 
     def on_parse(self) -> Iterator[None]:
         """Before parsing: a document that is known needs none."""
@@ -149,7 +147,7 @@ class Documents(SchemaExtension):
         if checked is None and text:
             checked = self._check(text)
             # Faults weigh many times what a valid document does, and few clients repeat them.
-            if not checked.errors and len(text) <= REMEMBERED_TEXT:
+            if not checked.errors and len(text) <= self._settings.graphql_remembered_text:
                 self._memory[text] = checked
         if checked is not None:
             context.graphql_document = checked.document
@@ -213,4 +211,4 @@ def _too_costly(words: str) -> GraphQLError:
 
 def _size(checked: Checked) -> int:
     location = checked.document.loc
-    return location.end if location else REMEMBERED_TEXT
+    return location.end if location else 0

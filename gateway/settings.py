@@ -133,6 +133,11 @@ class Settings(BaseSettings):
     )
     graphiql: bool = Field(default=False, description="Serve the GraphiQL explorer to browsers at /graphql.")
     introspection: bool = Field(default=False, description="Answer introspection queries.")
+    graphql_remembered_text: int = Field(
+        default=400_000,
+        ge=0,
+        description="Characters of documents that are remembered, parsed and compiled: some 400 bytes of memory each.",
+    )
     graphql_max_body_bytes: int = Field(default=100_000, ge=1_000, description="Size of a request's body.")
     graphql_max_tokens: int = Field(default=4_000, ge=100, description="Lexical tokens of a document.")
     graphql_max_depth: int = Field(default=12, ge=4, description="Nesting of a document, counted through fragments.")

@@ -1,6 +1,7 @@
 """Whether anything of an agency has changed: the version that the database keeps, asked at most once in a while."""
 
 import asyncio
+from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -41,7 +42,9 @@ class Versions:
         now = monotonic()
         asked = self._asked.get(agency)
         if asked is None or now - asked.at >= self._seconds or (asked.version.done() and asked.version.exception()):
-            asked = self._asked[agency] = _Asked(now, asyncio.create_task(_read(self._primary, agency)))
+            # In a context of its own: it is not part of the one request that happens to ask first.
+            reading = asyncio.create_task(_read(self._primary, agency), context=Context())
+            asked = self._asked[agency] = _Asked(now, reading)
         # One that stops waiting must not take the answer from the others.
         return asked.version.result() if asked.version.done() else await asyncio.shield(asked.version)
 

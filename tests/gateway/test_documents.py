@@ -378,9 +378,8 @@ def _remembering(factory: partial[Documents], text: str) -> None:
 SCHEMA = build_schema()
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "REMEMBERED_TEXT", 2_000)
-    factory = Documents.within(settings_for("postgresql://nobody@nowhere/"))
+def test_what_is_remembered_is_bounded() -> None:
+    factory = Documents.within(settings_for("postgresql://nobody@nowhere/", graphql_remembered_text=2_000))
     memory = factory.args[1]
     for number in range(300):
         _remembering(factory, f"{{ a{number}: __typename }}")
@@ -396,7 +395,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_full_memory_is_some_hundred_megabytes_at_the_very_most() -> None:
-    factory = Documents.within(settings_for("postgresql://nobody@nowhere/"))
+    settings = settings_for("postgresql://nobody@nowhere/")
+    factory = Documents.within(settings)
     for text in ("{{ a{}: __typename }}", "{{ overview {{ summary {{ a{}: totalCalls contactRate }} }} }}"):
         _remembering(factory, text.format("warm"))
         tracemalloc.start()
@@ -405,4 +405,4 @@ def test_a_full_memory_is_some_hundred_megabytes_at_the_very_most() -> None:
         gc.collect()
         used, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert used / (60 * len(text)) * documents.REMEMBERED_TEXT < 150e6
+        assert used / (60 * len(text)) * settings.graphql_remembered_text < 150e6
