@@ -10,13 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import graphql_http, timing
 from gateway.context import Context, Gate
+from gateway.errors import status_of
 from gateway.settings import Settings
 from gateway.versions import Versions
-from resolvers.errors import AnalyticsError
+from resolvers.errors import AnalyticsError, Unavailable
 from rest_compat.routes import PREFIX
 
 Headers = list[tuple[bytes, bytes]]
 
+_AWAY = Unavailable("the same question found the database away or too slow a moment ago")
 _BESIDE_BODIES = 1_000
 """Bytes that an answer takes in memory beside its body and its request's."""
 
@@ -61,7 +63,7 @@ class Answers:
         self._versions = versions
         self._settings = settings
         self._kept: LRUCache[Hashable, _Kept] = LRUCache(settings.reuse_max_bytes, getsizeof=lambda kept: kept.size)
-        self._under_way: dict[Hashable, asyncio.Future[Answer | None]] = {}
+        self._under_way: dict[Hashable, asyncio.Future[Answer | Unavailable | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -71,7 +73,7 @@ class Answers:
             return
         headers = dict(reversed(scope["headers"]))  # the first of several counts, as it does for the application
         if not self._settings.reuse:
-            if (answer := await self._computed(scope, receive, send)) is not None:
+            if isinstance(answer := await self._computed(scope, receive, send), Answer):
                 await answer.send(headers, send)
             return
         body, receive = await self._body(receive) if scope["method"] == "POST" else (b"", receive)
@@ -83,10 +85,8 @@ class Answers:
         viewer = context.viewer
         try:
             version = await self._versions.of(viewer.agency_id)
-        except AnalyticsError as error:
-            if self._versions.are_of(context.database):
-                scope["state"]["refused"] = error  # what cannot tell its version cannot tell its numbers
-            await self._app(scope, receive, send)
+        except Unavailable:
+            await self._app(scope, receive, send)  # which may know a replica, or has the words
             return
         key = (
             *(viewer.agency_id, viewer.role, viewer.client_id, context.today),
@@ -98,27 +98,37 @@ class Answers:
             timing.add("reuse", 0.0)
             await kept.answer.send(headers, send)
             return
+        outcome = await self._shared(key, version, context, scope, receive, send)
+        if isinstance(outcome, Answer):
+            await outcome.send(headers, send)
+
+    async def _shared(
+        self, key: tuple[Hashable, ...], version: int, context: Context, scope: Scope, receive: Receive, send: Send
+    ) -> Answer | None:
+        """The answer, computed once for all who ask at the same time; None where it has been sent."""
         if (others := self._under_way.get((key, version))) is not None:
-            if (answer := await asyncio.shield(others)) is not None:
-                await answer.send(headers, send)
-            else:
-                await self._app(scope, receive, send)
-            return
+            outcome = await asyncio.shield(others)
+            if isinstance(outcome, Answer):
+                return outcome
+            if outcome is not None:
+                scope["state"]["refused"] = outcome
+            await self._app(scope, receive, send)
+            return None
         self._under_way[key, version] = flight = asyncio.get_running_loop().create_future()
-        answer = None
+        outcome = None
         try:
             # Asked of the node that is read, and before it: what is read cannot be older than that.
-            reached = await self._versions.at(context.database, viewer.agency_id)
-            answer = await self._computed(scope, receive, send)
-            if answer is not None:
-                size = len(answer.body) + len(body) + _BESIDE_BODIES
+            reached = await self._versions.at(context.database, context.viewer.agency_id)
+            outcome = await self._computed(scope, receive, send)
+            if isinstance(outcome, Answer):
+                size = len(outcome.body) + sum(len(part) for part in key if isinstance(part, bytes)) + _BESIDE_BODIES
                 if size <= self._settings.reuse_max_bytes:
-                    self._kept[key] = _Kept(reached, answer, size)
+                    self._kept[key] = _Kept(reached, outcome, size)
+                return outcome
         finally:
             del self._under_way[key, version]
-            flight.set_result(answer)
-        if answer is not None:
-            await answer.send(headers, send)
+            flight.set_result(outcome)
+        return None
 
     async def _entered(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context | None:
         """Lets the request pass; where it may not, the application says so."""
@@ -146,18 +156,25 @@ class Answers:
 
         return b"".join(message.get("body", b"") for message in messages) if whole else None, received
 
-    async def _computed(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
-        """The application's answer; None for one that nobody else should get, which is sent."""
+    async def _computed(self, scope: Scope, receive: Receive, send: Send) -> Answer | Unavailable | None:
+        """The application's answer; one that nobody else should get is sent instead. Of a database that is away or too
+        slow the others are told, so that they do not all turn to it at once."""
         messages: list[Message] = []
 
         async def keep(message: Message) -> None:
             messages.append(message)
 
-        await self._app(scope, receive, keep)
-        if not messages or messages[0]["status"] != 200 or "has_errors" in scope["state"]:
+        try:
+            await self._app(scope, receive, keep)
+        except Exception:
+            if not messages:
+                raise
+            # It was answered, and is raised for servers that log it; ours was logged where it was worded.
+        status = messages[0]["status"]
+        if status != 200 or "has_errors" in scope["state"]:
             for message in messages:
                 await send(message)
-            return None
+            return _AWAY if status == status_of(_AWAY) else None
         body = b"".join(message.get("body", b"") for message in messages[1:])
         shown: Headers = [(name.lower(), value) for name, value in messages[0]["headers"]]
         if scope["method"] == "POST":

@@ -9,9 +9,12 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
+from resolvers.errors import TimedOut
 from resolvers.reader import Database
 
 REMEMBERED_AGENCIES = 10_000
+PATIENCE_SECONDS = 1.0
+"""For a read of a few rows. Whoever waits in vain has time left to ask for the numbers themselves."""
 _VERSION = (Path(__file__).parent / "sql" / "version.sql").read_text("utf-8")
 
 
@@ -48,20 +51,20 @@ class Versions:
         # One that stops waiting must not take the answer from the others.
         return asked.version.result() if asked.version.done() else await asyncio.shield(asked.version)
 
-    def are_of(self, node: Database) -> bool:
-        """Whether a node is the one that `of` asks."""
-        return node is self._primary
-
     async def at(self, node: Database, agency: UUID) -> int:
         """The version that a node has reached: a replica may be behind the primary, whose version `of` gives.
 
         Raises:
             Unavailable: the node is away or too slow.
         """
-        return await (self.of(agency) if self.are_of(node) else _read(node, agency))
+        return await (self.of(agency) if node is self._primary else _read(node, agency))
 
 
 async def _read(node: Database, agency: UUID) -> int:
-    (row,) = await node.fetch(_VERSION, agency)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            (row,) = await node.fetch(_VERSION, agency)
+    except TimeoutError:
+        raise TimedOut("the database took too long to tell the version of the data") from None
     version: int = row["version"]
     return version

@@ -57,7 +57,7 @@ def settings_for(dsn: str, **given: Any) -> Settings:
         "reuse_seconds": 0,
         "rate_limit": "off",
         "introspection": True,
-        "log_level": "error",
+        "log_level": "info",
     }
     return read_settings(**{**defaults, "database_url": dsn, **given})
 

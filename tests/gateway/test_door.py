@@ -93,11 +93,13 @@ async def test_of_several_request_ids_the_first_counts(house: House) -> None:
 
 async def test_every_answer_is_private_and_says_what_took_how_long(house: House) -> None:
     for answer in await everywhere(house):
-        assert answer.headers["cache-control"] == "private, no-store"
+        kept = "no-cache" if "etag" in answer.headers else "no-store"
+        assert answer.headers["cache-control"] == f"private, {kept}"
         assert answer.headers["x-content-type-options"] == "nosniff"
         stops = answer.headers["server-timing"].split(", ")
         assert all(re.fullmatch(r"[a-z]+;dur=\d+\.\d\d", stop) for stop in stops)
         assert stops[-1].startswith("total;")
+    await house.given.call(house.agency)  # so that neither is given again
     report, graphql = await house.get("overview"), await house.post(TOTAL)
     for answer, names in ((report, {"pass", "read", "total"}), (graphql, {"pass", "parse", "read", "shape", "total"})):
         times = dict(stop.split(";dur=") for stop in answer.headers["server-timing"].split(", "))
@@ -121,7 +123,7 @@ async def test_listed_origins_are_allowed_and_others_are_not(house: House) -> No
         for origin in (ORIGIN, "https://admin.example.com"):
             for answer in await everywhere(strict, Origin=origin):
                 assert answer.headers["access-control-allow-origin"] == origin
-                assert answer.headers["vary"] == "Origin"
+                assert "Origin" in answer.headers["vary"].split(", ")
         for other in (
             "https://evil.example.org",
             f"{ORIGIN}.evil.org",
@@ -132,11 +134,11 @@ async def test_listed_origins_are_allowed_and_others_are_not(house: House) -> No
         ):
             for answer in await everywhere(strict, Origin=other):
                 assert "access-control-allow-origin" not in answer.headers
-                assert answer.headers["vary"] == "Origin"
+                assert "Origin" in answer.headers["vary"].split(", ")
         for answer in await everywhere(strict):
             assert "access-control-allow-origin" not in answer.headers
             # What a cache keeps for one origin must not be shown to another.
-            assert answer.headers["vary"] == "Origin"
+            assert "Origin" in answer.headers["vary"].split(", ")
 
 
 async def test_no_answer_allows_credentials(house: House) -> None:

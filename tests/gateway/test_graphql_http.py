@@ -632,7 +632,7 @@ async def test_an_answer_that_takes_too_long_is_given_up_with_503(
     database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
     user = await given.user(await given.agency())
-    async with running(settings_for(database.dsn, request_timeout_seconds=2)) as gateway:
+    async with running(settings_for(database.dsn, request_timeout_seconds=2, reuse=False)) as gateway:
         assert (await gateway.post(TOTAL, user)).status_code == 200
         async with connection.transaction():
             await connection.execute("lock table call_stats_daily in access exclusive mode")

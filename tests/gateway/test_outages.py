@@ -351,7 +351,7 @@ async def test_statements_that_never_end_on_a_server_that_is_well_give_their_con
     postgres: Stoppable, pooler: str
 ) -> None:
     """As after a network that swallows packets: these connections never answer again, new ones do."""
-    async with impatient(postgres, database_pooler=pooler) as gateway:
+    async with impatient(postgres, database_pooler=pooler, reuse=False) as gateway:
         crowd = Traffic(gateway, postgres.owner)
         async with postgres.locked("call_stats_daily"):
             asked = [asyncio.create_task(crowd.once(number)) for number in (1, 2) * POOL]
@@ -582,7 +582,12 @@ async def test_sigterm_waits_no_longer_than_shutdown_seconds_for_a_request(postg
 
 @pytest.mark.parametrize("pooler", ["none", "transaction"])
 async def test_sigterm_ends_a_gateway_whose_server_is_frozen(postgres: Stoppable, pooler: str) -> None:
-    limits = {"SHUTDOWN_SECONDS": "5", "REQUEST_TIMEOUT_SECONDS": str(PATIENCE), "DATABASE_POOLER": pooler}
+    limits = {
+        "SHUTDOWN_SECONDS": "5",
+        "REQUEST_TIMEOUT_SECONDS": str(PATIENCE),
+        "DATABASE_POOLER": pooler,
+        "REUSE": "off",
+    }
     async with separate(postgres, **limits) as gateway, gateway.client() as http:
         assert (await http.get(**_days(postgres.owner))).status_code == 200
         try:

@@ -14,8 +14,8 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway import plans
 from gateway.context import Context
-from gateway.db import Pool
 from gateway.plans import PlannedExecutor, Plans
+from gateway.replicas import Nodes
 from gateway.schema import Query, Schema, build_schema
 from resolvers.scalars import SCALARS
 from resolvers.viewer import Role, Viewer
@@ -37,11 +37,11 @@ class Asking:
     """A viewer's way to ask either executor."""
 
     viewer: Viewer
-    pool: Pool
+    nodes: Nodes
     today: date
 
     async def ask(self, schema: Schema, query: str, variables: Mapping[str, Any], kept: Plans | None = None) -> bytes:
-        context = Context(self.viewer, self.pool, self.today, kept or Plans(parse(query)))
+        context = Context(self.viewer, self.nodes, self.today, kept or Plans(parse(query)))
         result = await schema.execute(query, variable_values=dict(variables), context_value=context)
         errors = sorted((error.formatted for error in result.errors or ()), key=orjson.dumps)
         return orjson.dumps({"data": result.data, "errors": errors})
@@ -60,10 +60,10 @@ async def asking(server: Postgres) -> AsyncIterator[Asking]:
         await given.call(agency, emails_sent=2**31 - 1)
         await given.call(agency, emails_sent=2**31 - 1)
         await given.call(agency, started_at=NOW.replace(hour=1), talk_ratio=0.25, sentiment="positive")
-        pool = Pool(house.gateway.settings)
-        await pool.open()
-        yield Asking(Viewer(house.owner, agency, Role.AGENCY_OWNER), pool, NOW.date())
-        await pool.close()
+        nodes = Nodes(house.gateway.settings)
+        await nodes.open()
+        yield Asking(Viewer(house.owner, agency, Role.AGENCY_OWNER), nodes, NOW.date())
+        await nodes.close()
 
 
 @st.composite

@@ -124,6 +124,7 @@ async def served(dsn: str, **given: str) -> AsyncIterator[Served]:
             "SUPABASE_JWT_SECRET": SECRET,
             "PORT": str(port),
             "LOG_LEVEL": "error",
+            "REUSE": "off",  # each request is one that reads
             **given,
         },
         start_new_session=True,
