@@ -17,7 +17,7 @@ from gateway import graphql_http, timing
 from gateway.answers import Answers
 from gateway.auth import Authenticator
 from gateway.context import Gate
-from gateway.documents import Documents
+from gateway.documents import Documents, memory_of
 from gateway.door import Door
 from gateway.errors import headers_of, old_json, status_of
 from gateway.graphql_http import GraphQLEndpoint
@@ -36,7 +36,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
     nodes = Nodes(settings, on_read=partial(timing.add, "read"))
     keys = KeySet(settings.jwks_url) if settings.jwks_url else None
     gate = Gate(settings, Authenticator(settings, keys, nodes.primary), nodes, now)
-    endpoint = GraphQLEndpoint(build_schema([Documents.within(settings)]), gate, settings)
+    documents = memory_of(settings)
+    schema = build_schema([partial(Documents, settings, documents)])
+    endpoint = GraphQLEndpoint(schema, documents, gate, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

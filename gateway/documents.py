@@ -136,8 +136,7 @@ class Documents(SchemaExtension):
     @classmethod
     def within(cls, settings: Settings) -> partial["Documents"]:
         """A factory for the schema: an extension of its own for each operation, one memory for all."""
-        most = settings.graphql_remembered_text
-        return partial(cls, settings, LRUCache(most, getsizeof=_size))
+        return partial(cls, settings, memory_of(settings))
 
     def on_parse(self) -> Iterator[None]:
         """Before parsing: a document that is known needs none."""
@@ -199,6 +198,11 @@ class Documents(SchemaExtension):
             for asked, allowed, what in limits
             if asked > allowed
         ]
+
+
+def memory_of(settings: Settings) -> LRUCache[str, Checked]:
+    """An empty memory for checked documents, by their text."""
+    return LRUCache(settings.graphql_remembered_text, getsizeof=_size)
 
 
 def _has_several(document: DocumentNode) -> bool:

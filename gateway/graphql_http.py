@@ -1,5 +1,6 @@
 """The GraphQL endpoint: GraphQL over HTTP as its specification says, for both of its media types."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from strawberry.types.graphql import OperationType as StrawberryOperationType
 
 from gateway import timing
 from gateway.context import Context, Gate
+from gateway.documents import Checked
 from gateway.errors import (
     BadRequest,
     TooLarge,
@@ -26,6 +28,7 @@ from gateway.errors import (
     status_of,
     whole_request,
 )
+from gateway.operations import Operations
 from gateway.schema import Schema
 from gateway.settings import Settings
 from resolvers.errors import Unavailable
@@ -39,8 +42,10 @@ ALLOWED = "GET, HEAD, POST, OPTIONS"
 class GraphQLEndpoint:
     """Answers one request at a time; holds nothing of any of them."""
 
-    def __init__(self, schema: Schema, gate: Gate, settings: Settings) -> None:
+    def __init__(self, schema: Schema, documents: Mapping[str, Checked], gate: Gate, settings: Settings) -> None:
         self._schema = schema
+        self._documents = documents
+        self._operations = Operations(schema)
         self._gate = gate
         self._settings = settings
 
@@ -119,6 +124,10 @@ class GraphQLEndpoint:
         return bytes(body)
 
     async def _execute(self, asked: dict[str, Any], context: Context, method: str) -> ExecutionResult:
+        if (checked := self._documents.get(asked["query"])) is not None:
+            answer = await self._operations.answer(checked, asked, context)
+            if answer is not None:
+                return answer
         try:
             return await self._schema.execute(
                 asked["query"],

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 from graphql import (
     DocumentNode,
     FieldNode,
+    GraphQLFloat,
     GraphQLInt,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLString,
     Undefined,
     VariableNode,
     Visitor,
@@ -41,7 +43,14 @@ Complete = Callable[[Any], Any]
 REMEMBERED_VARIANTS = 4
 """For each document: what is remembered grows with its text, not with the variables that switch parts of it off."""
 
-_STRAWBERRY = "strawberry-definition"
+_AS_IT_IS: Mapping[Any, str] = {
+    GraphQLInt: "{v}.__class__ is int and LEAST <= v <= MOST",
+    GraphQLFloat: "{v}.__class__ is float and v - v == 0",  # neither infinite nor no number
+    GraphQLString: "{v}.__class__ is str",
+}
+"""When a value `v` is already what JSON shows. Whatever else it may be, the type's own completion sees to it."""
+
+STRAWBERRY = "strawberry-definition"
 
 
 class Unplanned(Exception):
@@ -83,18 +92,35 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """The fields selected of an object."""
-        plan = self.context_value.plans.once(
-            return_type.name,
-            [details.node for details in field_details_list],
-            self.variable_values.coerced,
-            lambda: self._plan(return_type, field_details_list),
-        )
-        if plan is not None:
+        if (plan := self._planned(return_type, field_details_list)) is not None:
             try:
                 return plan(result)
             except Exception:  # noqa: BLE001, S110  met again, located and worded by the standard executor
                 pass
         return super().collect_and_execute_subfields(return_type, field_details_list, path, result, position_context)
+
+    def completing(self, kind: GraphQLOutputType, selected: list[FieldDetails]) -> Complete:
+        """How the values of a nullable object field are shown.
+
+        Raises:
+            Unplanned: they have to be completed by the standard executor.
+        """
+        if not is_object_type(kind):
+            raise Unplanned
+        plan = self._planned(kind, selected)
+        if plan is None:
+            raise Unplanned
+        return lambda value: None if value is None else plan(value)
+
+    def _planned(self, on: GraphQLObjectType, selected: list[FieldDetails]) -> Complete | None:
+        """The plan of an object's selected fields, worked out at most once."""
+        plan: Complete | None = self.context_value.plans.once(
+            on.name,
+            [details.node for details in selected],
+            self.variable_values.coerced,
+            lambda: self._plan(on, selected),
+        )
+        return plan
 
     def _plan(self, on: GraphQLObjectType, selected: list[FieldDetails]) -> Complete | None:
         try:
@@ -103,19 +129,14 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
             return None
 
     def _object(self, on: GraphQLObjectType, selected: list[FieldDetails]) -> Complete:
-        """Writes, as Python, the function that shows an object; an Int, by far the commonest, is completed in place.
+        """Writes, as Python, the function that shows an object; the commonest leaves are completed in place.
 
         Into its text go names of our own fields, and response names as literals; all else is bound.
         """
-        definition = on.extensions.get(_STRAWBERRY)
+        definition = on.extensions.get(STRAWBERRY)
         if not isinstance(definition, StrawberryObjectDefinition) or on.is_type_of is not None:
             raise Unplanned
-        bound: dict[str, Any] = {
-            "unplanned": Unplanned,
-            "whole": _leaf(GraphQLInt),
-            "LEAST": GRAPHQL_MIN_INT,
-            "MOST": GRAPHQL_MAX_INT,
-        }
+        bound: dict[str, Any] = {"unplanned": Unplanned, "LEAST": GRAPHQL_MIN_INT, "MOST": GRAPHQL_MAX_INT}
 
         def bind(value: object) -> str:
             bound[name := f"bound_{len(bound)}"] = value
@@ -128,14 +149,19 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
                 shown.append(f"{name!r}: {on.name!r}")
                 continue
             field = on.fields[field_name]
-            ours = field.extensions.get(_STRAWBERRY)
+            ours = field.extensions.get(STRAWBERRY)
             if not isinstance(ours, StrawberryField) or not ours.is_basic_field or field.args:
                 raise Unplanned
             value = _read(definition.origin, ours.python_name, bind)
-            if is_non_null_type(field.type) and field.type.of_type is GraphQLInt:
-                shown.append(f"{name!r}: v if (v := {value}).__class__ is int and LEAST <= v <= MOST else whole(v)")
+            complete = bind(self._complete(field.type, details))
+            required = is_non_null_type(field.type)
+            as_it_is = _AS_IT_IS.get(field.type.of_type if required else field.type)
+            if as_it_is is None:
+                shown.append(f"{name!r}: {complete}({value})")
             else:
-                shown.append(f"{name!r}: {bind(self._complete(field.type, details))}({value})")
+                v = f"(v := {value})"
+                is_shown = as_it_is.format(v=v) if required else f"{v} is None or {as_it_is.format(v='v')}"
+                shown.append(f"{name!r}: v if {is_shown} else {complete}(v)")
         lines = [
             "def plan(shown):",
             f"if not isinstance(shown, {bind(definition.origin)}): raise unplanned",

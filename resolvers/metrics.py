@@ -7,6 +7,7 @@ is one sum over another, divided after adding up, so an answer is never an avera
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from typing import Literal
 
 Unit = Literal["calls", "seconds", "percent", "share", "per call", "count"]
@@ -60,16 +61,25 @@ class Quotient(Metric):
     def sums(self) -> tuple[str, ...]:
         return (self.of, *self.over)
 
+    @cached_property
+    def _tens(self) -> int:
+        return int(10**self.digits)
+
+    @cached_property
+    def _units(self) -> int:
+        """Of the last digit shown, in a whole."""
+        return self.scale * self._tens
+
     def value(self, sums: Sums) -> Number | None:
         part, divisor = sums[self.of], sums[self.over[0]]
-        for name in self.over[1:]:
-            divisor += sums[name]
+        if len(self.over) > 1:
+            divisor = sum(sums[name] for name in self.over)
         if not divisor:
             return None
         if part.__class__ is int and divisor.__class__ is int and part >= 0 and divisor > 0:
             # Half up, in whole numbers: many times faster. Their quotient is the float nearest to the decimal, too.
-            rounded: int = (2 * part * self.scale * 10**self.digits + divisor) // (2 * divisor)
-            return rounded / 10**self.digits if self.digits else rounded
+            rounded: int = (2 * part * self._units + divisor) // (2 * divisor)
+            return rounded / self._tens if self.digits else rounded
         exact = Decimal(part) * self.scale / divisor
         decimal = exact.quantize(Decimal(1).scaleb(-self.digits), ROUND_HALF_UP)
         return float(decimal) if self.digits else int(decimal)
