@@ -1,6 +1,7 @@
 """The GraphQL endpoint: GraphQL over HTTP as its specification says, for both of its media types."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -175,6 +176,7 @@ def _json(text: bytes | str, what: str) -> Any:
         raise BadRequest(f"{what} is not JSON: {error}") from None
 
 
+@lru_cache(maxsize=100)
 def _media_type(accept: str) -> str:
     """The media type that the client likes best; plain JSON for one that does not say."""
     liked = {JSON: 0.0, RESPONSE_JSON: 0.0}

@@ -6,8 +6,7 @@ and variables all of that comes out the same, so it is done once, with their own
 executed by them for the first time. What such a plan does not know is left to them, every time.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -32,6 +31,7 @@ from gateway.context import Context
 from gateway.documents import Checked
 from gateway.plans import STRAWBERRY, Complete, PlannedExecutor, Unplanned
 from gateway.schema import Schema
+from resolvers.loaders import together_or_alone
 
 REMEMBERED_OPERATIONS = 1_000
 LONGEST_VARIABLES = 2_000
@@ -63,7 +63,7 @@ class Root:
 
     name: str
     nodes: list[FieldNode]
-    resolve: Callable[[Context], Awaitable[Any]]
+    resolve: Callable[[Context], Coroutine[Any, Any, Any]]
     complete: Complete
 
 
@@ -83,7 +83,7 @@ class Operations:
         if (roots := self._roots[key]) is None:
             return None
         context.plans = checked.plans
-        results = await asyncio.gather(*(root.resolve(context) for root in roots), return_exceptions=True)
+        results = await together_or_alone([root.resolve(context) for root in roots])
         data: dict[str, Any] = {}
         errors: list[GraphQLError] = []
         try:
@@ -135,10 +135,10 @@ class Operations:
             self._schema.config,
         )
         nodes = [each.node for each in details]
-        resolver = cast("Callable[..., Awaitable[Any]]", ours.base_resolver.wrapped_func)
+        resolver = cast("Callable[..., Coroutine[Any, Any, Any]]", ours.base_resolver.wrapped_func)
         told = (nodes, executor.variable_values.coerced, executor.fragment_definitions)
 
-        def resolve(context: Context) -> Awaitable[Any]:
+        def resolve(context: Context) -> Coroutine[Any, Any, Any]:
             return resolver(None, info=Asking(context, *told), **arguments)
 
         return Root(name, nodes, resolve, executor.completing(field.type, details))

@@ -1,8 +1,7 @@
 """Runs the application under uvicorn."""
 
-import socket
-
 import gc
+import socket
 
 import uvicorn
 

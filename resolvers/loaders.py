@@ -1,15 +1,18 @@
 """What the daily reports share: one statement over `call_stats_daily` for all that ask with the same filters."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
 
 from aiodataloader import DataLoader
 
 from resolvers.filters import Filters
 from resolvers.statements import Row, Statement, summed
+
+T = TypeVar("T")
 
 DAILY = Statement("daily", days="stat_date")
 
@@ -46,6 +49,17 @@ class Read(Protocol):
     async def __call__(self, statement: Statement, filters: Filters, *, sql: dict[str, str]) -> Sequence[Row]: ...
 
 
+async def together_or_alone(asked: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T | BaseException]:
+    """The results of all, or what they raised; one alone needs no task of its own."""
+    if len(asked) != 1:
+        results: Sequence[T | BaseException] = await asyncio.gather(*asked, return_exceptions=True)
+        return results
+    try:
+        return [await asked[0]]
+    except Exception as error:  # noqa: BLE001  whoever asked gets it
+        return [error]
+
+
 class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
     """Collects the questions of one request and answers those with the same filters from one statement.
 
@@ -65,7 +79,7 @@ class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
         for question in keys:
             together.setdefault(question.filters, []).append(question)
         answers: dict[DailyQuestion, Sequence[Row] | BaseException] = {}
-        read = await asyncio.gather(*(self._answer(*asked) for asked in together.items()), return_exceptions=True)
+        read = await together_or_alone([self._answer(*asked) for asked in together.items()])
         for questions, rows in zip(together.values(), read, strict=True):
             for question in questions:
                 if isinstance(rows, BaseException):
@@ -76,21 +90,28 @@ class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
         return [answers[question] for question in keys]
 
     async def _answer(self, filters: Filters, questions: list[DailyQuestion]) -> dict[Grain, list[Row]]:
-        grains = [grain for grain in Grain if any(question.grain is grain for question in questions)]
-        keys = [grain for grain in grains if grain.value]
-        metrics: frozenset[str] = frozenset().union(*(question.metrics for question in questions))
-        mark = f"grouping({', '.join(key.value for key in keys if key.value)})" if keys else "0"
-        rows = await self._read(
-            DAILY,
-            filters,
-            sql={
-                "measures": f"{mark} as mark, {''.join(_COLUMNS[grain] for grain in grains)}{summed(metrics, 'f')}",
-                "sets": ", ".join(f"({grain.value or ''})" for grain in grains),
-            },
-        )
-        # grouping() has a bit for each key, the first one highest, set where the row sums over that key.
-        marks = {grain: sum(1 << bit for bit, key in enumerate(reversed(keys)) if key is not grain) for grain in grains}
-        answer = {grain: [row for row in rows if row["mark"] == marks[grain]] for grain in grains}
+        grains = frozenset(question.grain for question in questions)
+        sql, marks = _together(grains, frozenset().union(*(question.metrics for question in questions)))
+        rows = await self._read(DAILY, filters, sql=sql)
+        if len(grains) == 1:
+            answer = {grain: [*rows] for grain in grains}
+        else:
+            answer = {grain: [row for row in rows if row["mark"] == marks[grain]] for grain in grains}
         if Grain.DAY in answer:
             answer[Grain.DAY].sort(key=lambda row: row["stat_date"])
         return answer
+
+
+@lru_cache(maxsize=1_000)
+def _together(asked: frozenset[Grain], metrics: frozenset[str]) -> tuple[dict[str, str], Mapping[Grain, int]]:
+    """What fills the statement's holes for these grains and metrics, and the mark of each grain's rows."""
+    grains = [grain for grain in Grain if grain in asked]
+    keys = [grain for grain in grains if grain.value]
+    mark = f"grouping({', '.join(key.value for key in keys if key.value)})" if keys else "0"
+    sql = {
+        "measures": f"{mark} as mark, {''.join(_COLUMNS[grain] for grain in grains)}{summed(metrics, 'f')}",
+        "sets": ", ".join(f"({grain.value or ''})" for grain in grains),
+    }
+    # grouping() has a bit for each key, the first one highest, set where the row sums over that key.
+    marks = {grain: sum(1 << bit for bit, key in enumerate(reversed(keys)) if key is not grain) for grain in grains}
+    return sql, marks
