@@ -132,7 +132,8 @@ class Cluster:
 
     async def caught_up(self) -> None:
         """Waits until every replica has replayed what the primary has written."""
-        position = await self.primary.ask("select pg_current_wal_flush_lsn()")
+        # Commits do not wait for their log here; this writes all of it out.
+        position = await self.primary.ask("select pg_switch_wal()")
         until = monotonic() + 30
         for each in self.replicas:
             while not await each.ask("select pg_last_wal_replay_lsn() >= $1", position):
