@@ -1,0 +1,56 @@
+-- migrate:up
+-- Queueing costs the writer of calls little: one statement for all that arrive, ids in a row, nothing checked twice.
+
+set local lock_timeout = '10s';
+set local statement_timeout = '60s';
+
+-- Ids in the order in which jobs are made, so that their index grows at one end. A random one would touch another page
+-- for each job, and log it whole after a checkpoint.
+create sequence enrichment_queue_ids;
+alter table enrichment_queue alter column id set default lpad(to_hex(nextval('enrichment_queue_ids')), 32, '0')::uuid;
+
+-- Jobs are made by the triggers below, of calls that are being written in the same transaction. To check the reference
+-- took longer than to insert the job, and wrote the call's row again, to lock it. That a call takes its jobs along
+-- is seen to when it goes.
+alter table enrichment_queue drop constraint enrichment_queue_call_id_fkey;
+
+-- As before, for all calls that one statement inserts.
+create function queue_calls() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    insert into enrichment_queue as q (agency_id, call_id, job_type)
+    select
+        c.agency_id, c.id,
+        case when jsonb_array_length(c.transcript) > 0 then 'analysis' else 'transcript' end::enrichment_job_type
+    from came as c
+    where c.status = 'completed' and c.analysis_status = 'pending'
+    on conflict (call_id, job_type) do update
+    set status = 'queued', attempts = 0, run_after = now(), updated_at = now()
+    where q.status = 'failed';
+    return null;
+end
+$$;
+drop trigger calls_queue_inserted on calls;
+create trigger calls_queue_inserted after insert on calls
+referencing new table as came
+for each statement execute function queue_calls();
+
+create function forget_jobs() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    if tg_op = 'TRUNCATE' then
+        delete from enrichment_queue;
+    else
+        delete from enrichment_queue where call_id in (select w.id from went as w);
+    end if;
+    return null;
+end
+$$;
+create trigger calls_queue_deleted after delete on calls
+referencing old table as went
+for each statement execute function forget_jobs();
+create trigger calls_queue_truncated after truncate on calls
+for each statement execute function forget_jobs();
+
+-- migrate:down
+-- Forward only.
