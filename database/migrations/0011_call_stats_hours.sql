@@ -147,20 +147,20 @@ create unlogged table call_stats_changes (
     stat_date date not null,
     campaign_id uuid,
     client_id uuid,
-    total_calls bigint not null, completed_calls bigint not null, failed_calls bigint not null,
-    connected_calls bigint not null, conversations_had bigint not null, meetings_booked bigint not null,
-    qualified_leads bigint not null, total_duration_seconds bigint not null, inbound_calls bigint not null,
-    outbound_calls bigint not null, positive_sentiment_calls bigint not null,
-    neutral_sentiment_calls bigint not null, negative_sentiment_calls bigint not null,
-    objections_encountered bigint not null, issues_resolved bigint not null, escalations bigint not null,
-    voicemail_calls bigint not null, callback_requested_calls bigint not null, not_interested_calls bigint not null,
-    wrong_number_calls bigint not null, dnc_requested_calls bigint not null,
-    gatekeeper_blocked_calls bigint not null, no_answer_calls bigint not null, conversation_calls bigint not null,
-    total_interruptions bigint not null, total_objections_handled bigint not null,
-    total_buying_signals bigint not null, emails_sent bigint not null, sms_sent bigint not null,
-    talk_ratio_sum numeric not null, talk_ratio_calls bigint not null, listen_ratio_sum numeric not null,
-    listen_ratio_calls bigint not null, script_adherence_sum numeric not null,
-    script_adherence_calls bigint not null, analyzed_calls bigint not null, analyzed_connected_calls bigint not null,
+    total_calls bigint not null default 0, completed_calls bigint not null default 0, failed_calls bigint not null default 0,
+    connected_calls bigint not null default 0, conversations_had bigint not null default 0, meetings_booked bigint not null default 0,
+    qualified_leads bigint not null default 0, total_duration_seconds bigint not null default 0, inbound_calls bigint not null default 0,
+    outbound_calls bigint not null default 0, positive_sentiment_calls bigint not null default 0,
+    neutral_sentiment_calls bigint not null default 0, negative_sentiment_calls bigint not null default 0,
+    objections_encountered bigint not null default 0, issues_resolved bigint not null default 0, escalations bigint not null default 0,
+    voicemail_calls bigint not null default 0, callback_requested_calls bigint not null default 0, not_interested_calls bigint not null default 0,
+    wrong_number_calls bigint not null default 0, dnc_requested_calls bigint not null default 0,
+    gatekeeper_blocked_calls bigint not null default 0, no_answer_calls bigint not null default 0, conversation_calls bigint not null default 0,
+    total_interruptions bigint not null default 0, total_objections_handled bigint not null default 0,
+    total_buying_signals bigint not null default 0, emails_sent bigint not null default 0, sms_sent bigint not null default 0,
+    talk_ratio_sum numeric not null default 0, talk_ratio_calls bigint not null default 0, listen_ratio_sum numeric not null default 0,
+    listen_ratio_calls bigint not null default 0, script_adherence_sum numeric not null default 0,
+    script_adherence_calls bigint not null default 0, analyzed_calls bigint not null default 0, analyzed_connected_calls bigint not null default 0,
     total_calls_by_hour integer[],
     connected_calls_by_hour integer[],
     meetings_booked_by_hour integer[]
@@ -186,15 +186,27 @@ declare
     rows bigint := 0;
 begin
     if tg_op = 'INSERT' then
-        insert into call_stats_changes
+        insert into call_stats_changes (
+            agency_id, stat_date, campaign_id, client_id, total_calls, completed_calls, failed_calls, connected_calls,
+            total_duration_seconds, inbound_calls, outbound_calls, voicemail_calls, no_answer_calls,
+            total_calls_by_hour, connected_calls_by_hour
+        )
         select
-            pg_current_xact_id(), c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id, n.*,
-            in_hour(call_hour(c.started_at), n.total_calls), in_hour(call_hour(c.started_at), n.connected_calls),
-            in_hour(call_hour(c.started_at), n.meetings_booked)
+            c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id, n.total_calls, n.completed_calls,
+            n.failed_calls, n.connected_calls, n.total_duration_seconds, n.inbound_calls, n.outbound_calls,
+            n.voicemail_calls, n.no_answer_calls,
+            in_hour(call_hour(c.started_at), n.total_calls), in_hour(call_hour(c.started_at), n.connected_calls)
         from came as c
         cross join lateral call_counts(c::calls) as n
-        where not exists (select from came offset 1);
+        where not exists (select from came offset 1)
+            and (c.disposition is null or c.disposition in ('voicemail', 'no_answer')) and c.sentiment is null and c.talk_ratio is null and c.listen_ratio is null
+            and c.script_adherence is null and c.interruptions is null and c.objections = '[]'
+            and c.buying_signals = '[]' and c.emails_sent = 0 and c.sms_sent = 0 and not c.issue_resolved
+            and not c.escalated and c.analysis_status <> 'completed';
         get diagnostics rows = row_count;
+        if rows > 0 and is_first then
+            noted := set_config('call_stats.noted', 'arrival', true);
+        end if;
     elsif tg_op = 'UPDATE' then
         insert into call_stats_changes
         select
@@ -434,17 +446,68 @@ $$;
 create or replace function apply_call_changes() returns trigger
 language plpgsql security definer set search_path = public, pg_temp set enable_seqscan = off as $$
 declare
-    noted text := coalesce(current_setting('call_stats.noted', true), '');
-    is_one constant boolean := noted = 'one';
+    was constant text := coalesce(current_setting('call_stats.noted', true), '');
+    noted text;
+    agency uuid;
+    day date;
+    campaign uuid;
+    client uuid;
+    completed bigint;
+    failed bigint;
+    connected bigint;
+    duration bigint;
+    inbound bigint;
+    outbound bigint;
+    voicemail bigint;
+    no_answer bigint;
+    hour integer;
+    hours integer[];
+    connected_hours integer[];
+    no_hours constant integer[] := array_fill(0, array[24]);
     note call_stats_changes;
     calls_left bigint;
     version text;
 begin
-    if noted = '' then
+    if was = '' then
         return null;
     end if;
     noted := set_config('call_stats.noted', '', true);
-    if is_one then
+    if was = 'arrival' then
+        delete from call_stats_changes where transaction_id = pg_current_xact_id()
+        returning agency_id, stat_date, campaign_id, client_id, completed_calls, failed_calls, connected_calls,
+            total_duration_seconds, inbound_calls, outbound_calls, voicemail_calls, no_answer_calls, total_calls_by_hour,
+            coalesce(connected_calls_by_hour, no_hours), array_position(total_calls_by_hour, 1)
+        into agency, day, campaign, client, completed, failed, connected, duration, inbound, outbound, voicemail,
+            no_answer, hours, connected_hours, hour;
+        insert into call_stats_daily as s (
+            agency_id, stat_date, campaign_id, client_id, total_calls, completed_calls, failed_calls, connected_calls,
+            total_duration_seconds, inbound_calls, outbound_calls, voicemail_calls, no_answer_calls,
+            total_calls_by_hour, connected_calls_by_hour, avg_duration_seconds
+        )
+        values (
+            agency, day, campaign, client, 1, completed, failed, connected, duration, inbound, outbound, voicemail,
+            no_answer, hours, connected_hours, call_average(duration, completed)
+        )
+        on conflict (agency_id, stat_date, campaign_id, client_id) do update set
+            total_calls = s.total_calls + 1,
+            completed_calls = s.completed_calls + completed,
+            failed_calls = s.failed_calls + failed,
+            connected_calls = s.connected_calls + connected,
+            total_duration_seconds = s.total_duration_seconds + duration,
+            inbound_calls = s.inbound_calls + inbound,
+            outbound_calls = s.outbound_calls + outbound,
+            voicemail_calls = s.voicemail_calls + voicemail,
+            no_answer_calls = s.no_answer_calls + no_answer,
+            total_calls_by_hour[hour] = s.total_calls_by_hour[hour] + 1,
+            connected_calls_by_hour[hour] = s.connected_calls_by_hour[hour] + connected,
+            avg_duration_seconds = call_average(
+                s.total_duration_seconds + duration, s.completed_calls + completed
+            ),
+            updated_at = now();
+        version := raise_data_version(agency);
+        return null;
+    end if;
+    if was = 'one' then
         delete from call_stats_changes where transaction_id = pg_current_xact_id() returning * into note;
         calls_left := add_to_call_stats(note);
         version := raise_data_version(note.agency_id);
