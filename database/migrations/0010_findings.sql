@@ -185,12 +185,8 @@ for each row when (old.objections <> '[]' or old.buying_signals <> '[]')
 execute function note_call_findings();
 create trigger calls_findings_updated after update on calls
 for each row when (
-    (old.objections <> '[]' or old.buying_signals <> '[]' or new.objections <> '[]' or new.buying_signals <> '[]')
-    and row(
-        old.objections, old.buying_signals, call_day(old.started_at), old.agency_id, old.campaign_id, old.client_id
-    )::record *<> row(
-        new.objections, new.buying_signals, call_day(new.started_at), new.agency_id, new.campaign_id, new.client_id
-    )::record
+    row(old.objections, old.buying_signals, old.started_at, old.agency_id, old.campaign_id, old.client_id)::record
+    *<> row(new.objections, new.buying_signals, new.started_at, new.agency_id, new.campaign_id, new.client_id)::record
 )
 execute function note_call_findings();
 

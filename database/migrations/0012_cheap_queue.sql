@@ -12,6 +12,7 @@ alter table enrichment_queue alter column id set default lpad(to_hex(nextval('en
 -- Jobs are made by the triggers below, of calls that are being written in the same transaction. To check the reference
 -- took longer than to insert the job, and wrote the call's row again, to lock it. That a call takes its jobs along
 -- is seen to when it goes.
+-- squawk-ignore ban-drop-constraint
 alter table enrichment_queue drop constraint enrichment_queue_call_id_fkey;
 
 -- As before, for all calls that one statement inserts.
@@ -51,6 +52,18 @@ referencing old table as went
 for each statement execute function forget_jobs();
 create trigger calls_queue_truncated after truncate on calls
 for each statement execute function forget_jobs();
+
+-- As before, but that an analysis is left as it is shows before the function is entered.
+drop trigger calls_settle_updated on calls;
+create trigger calls_settle_updated
+before update of status, joined_at, end_reason, transcript, transcript_status, analysis_status on calls
+for each row when (
+    new.status in ('completed', 'failed') and (
+        new.analysis_status = 'pending'
+        or new.analysis_status = old.analysis_status and new.analyzed_at is not distinct from old.analyzed_at
+    )
+)
+execute function settle_call();
 
 -- migrate:down
 -- Forward only.
