@@ -147,20 +147,25 @@ create unlogged table call_stats_changes (
     stat_date date not null,
     campaign_id uuid,
     client_id uuid,
-    total_calls bigint not null default 0, completed_calls bigint not null default 0, failed_calls bigint not null default 0,
-    connected_calls bigint not null default 0, conversations_had bigint not null default 0, meetings_booked bigint not null default 0,
-    qualified_leads bigint not null default 0, total_duration_seconds bigint not null default 0, inbound_calls bigint not null default 0,
-    outbound_calls bigint not null default 0, positive_sentiment_calls bigint not null default 0,
-    neutral_sentiment_calls bigint not null default 0, negative_sentiment_calls bigint not null default 0,
-    objections_encountered bigint not null default 0, issues_resolved bigint not null default 0, escalations bigint not null default 0,
-    voicemail_calls bigint not null default 0, callback_requested_calls bigint not null default 0, not_interested_calls bigint not null default 0,
-    wrong_number_calls bigint not null default 0, dnc_requested_calls bigint not null default 0,
-    gatekeeper_blocked_calls bigint not null default 0, no_answer_calls bigint not null default 0, conversation_calls bigint not null default 0,
+    total_calls bigint not null default 0, completed_calls bigint not null default 0,
+    failed_calls bigint not null default 0, connected_calls bigint not null default 0,
+    conversations_had bigint not null default 0, meetings_booked bigint not null default 0,
+    qualified_leads bigint not null default 0, total_duration_seconds bigint not null default 0,
+    inbound_calls bigint not null default 0, outbound_calls bigint not null default 0,
+    positive_sentiment_calls bigint not null default 0, neutral_sentiment_calls bigint not null default 0,
+    negative_sentiment_calls bigint not null default 0, objections_encountered bigint not null default 0,
+    issues_resolved bigint not null default 0, escalations bigint not null default 0,
+    voicemail_calls bigint not null default 0, callback_requested_calls bigint not null default 0,
+    not_interested_calls bigint not null default 0, wrong_number_calls bigint not null default 0,
+    dnc_requested_calls bigint not null default 0, gatekeeper_blocked_calls bigint not null default 0,
+    no_answer_calls bigint not null default 0, conversation_calls bigint not null default 0,
     total_interruptions bigint not null default 0, total_objections_handled bigint not null default 0,
-    total_buying_signals bigint not null default 0, emails_sent bigint not null default 0, sms_sent bigint not null default 0,
-    talk_ratio_sum numeric not null default 0, talk_ratio_calls bigint not null default 0, listen_ratio_sum numeric not null default 0,
+    total_buying_signals bigint not null default 0, emails_sent bigint not null default 0,
+    sms_sent bigint not null default 0, talk_ratio_sum numeric not null default 0,
+    talk_ratio_calls bigint not null default 0, listen_ratio_sum numeric not null default 0,
     listen_ratio_calls bigint not null default 0, script_adherence_sum numeric not null default 0,
-    script_adherence_calls bigint not null default 0, analyzed_calls bigint not null default 0, analyzed_connected_calls bigint not null default 0,
+    script_adherence_calls bigint not null default 0, analyzed_calls bigint not null default 0,
+    analyzed_connected_calls bigint not null default 0,
     total_calls_by_hour integer[],
     connected_calls_by_hour integer[],
     meetings_booked_by_hour integer[]
@@ -168,10 +173,21 @@ create unlogged table call_stats_changes (
 create index call_stats_changes_mine on call_stats_changes (transaction_id);
 alter table call_stats_changes enable row level security;
 
+-- Is nothing known of a call but how it went on the line? Then it counts in few columns, named where this is asked.
+create function has_only_arrived(c calls) returns boolean
+language sql immutable parallel safe as $$
+    select (c.disposition is null or c.disposition in ('voicemail', 'no_answer'))
+        and c.sentiment is null and c.talk_ratio is null and c.listen_ratio is null and c.script_adherence is null
+        and c.interruptions is null and c.objections = '[]' and c.buying_signals = '[]' and c.emails_sent = 0
+        and c.sms_sent = 0 and not c.issue_resolved and not c.escalated and c.analysis_status <> 'completed'
+$$;
+
 -- Notes what a statement's calls count for now (`came`), less what they counted for before (`went`): one note for each
 -- agency, day, campaign and client. Most statements write one call, and most updates leave it in its hour: these are
--- noted without adding up, as setting up 40 sums takes longer than all the rest. `call_stats.noted` says whether the
--- transaction at hand has made one note or more, none if empty; a savepoint that is rolled back takes back both.
+-- noted without adding up, as setting up 40 sums takes longer than all the rest. Calls that have only arrived are noted
+-- in few columns, and of calls that an update leaves where they are the differences are added up.
+-- `call_stats.noted` says what the transaction at hand has noted: nothing if empty, one call that has only arrived
+-- (`arrival`), what one statement changed (`one`), or more; a savepoint that is rolled back takes back this as well.
 drop trigger calls_count_inserted on calls;
 drop trigger calls_count_deleted on calls;
 drop trigger calls_count_updated_from on calls;
@@ -198,11 +214,7 @@ begin
             in_hour(call_hour(c.started_at), n.total_calls), in_hour(call_hour(c.started_at), n.connected_calls)
         from came as c
         cross join lateral call_counts(c::calls) as n
-        where not exists (select from came offset 1)
-            and (c.disposition is null or c.disposition in ('voicemail', 'no_answer')) and c.sentiment is null and c.talk_ratio is null and c.listen_ratio is null
-            and c.script_adherence is null and c.interruptions is null and c.objections = '[]'
-            and c.buying_signals = '[]' and c.emails_sent = 0 and c.sms_sent = 0 and not c.issue_resolved
-            and not c.escalated and c.analysis_status <> 'completed';
+        where not exists (select from came offset 1) and has_only_arrived(c::calls);
         get diagnostics rows = row_count;
         if rows > 0 and is_first then
             noted := set_config('call_stats.noted', 'arrival', true);
@@ -245,6 +257,21 @@ begin
     end if;
     if rows > 0 then
         return null;
+    elsif tg_op = 'INSERT' and not exists (select from came as c where not has_only_arrived(c::calls)) then
+        insert into call_stats_changes (
+            agency_id, stat_date, campaign_id, client_id, total_calls, completed_calls, failed_calls, connected_calls,
+            total_duration_seconds, inbound_calls, outbound_calls, voicemail_calls, no_answer_calls,
+            total_calls_by_hour, connected_calls_by_hour
+        )
+        select
+            c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id, sum(n.total_calls),
+            sum(n.completed_calls), sum(n.failed_calls), sum(n.connected_calls), sum(n.total_duration_seconds),
+            sum(n.inbound_calls), sum(n.outbound_calls), sum(n.voicemail_calls), sum(n.no_answer_calls),
+            sum_by_hour(call_hour(c.started_at), n.total_calls),
+            sum_by_hour(call_hour(c.started_at), n.connected_calls) filter (where n.connected_calls > 0)
+        from came as c
+        cross join lateral call_counts(c::calls) as n
+        group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
     elsif tg_op = 'INSERT' then
         insert into call_stats_changes
         select
@@ -287,6 +314,47 @@ begin
             sum_by_hour(call_hour(c.started_at), -n.meetings_booked) filter (where n.meetings_booked > 0)
         from went as c
         cross join lateral call_counts(c::calls) as n
+        group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
+    elsif not exists (
+        select from came as c
+        left join went as w on w.id = c.id
+        where w.id is null or c.started_at <> w.started_at or c.agency_id <> w.agency_id
+            or c.campaign_id is distinct from w.campaign_id or c.client_id is distinct from w.client_id
+    ) then
+        insert into call_stats_changes
+        select
+            pg_current_xact_id(), c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id,
+            sum(n.total_calls - o.total_calls), sum(n.completed_calls - o.completed_calls),
+            sum(n.failed_calls - o.failed_calls), sum(n.connected_calls - o.connected_calls),
+            sum(n.conversations_had - o.conversations_had), sum(n.meetings_booked - o.meetings_booked),
+            sum(n.qualified_leads - o.qualified_leads), sum(n.total_duration_seconds - o.total_duration_seconds),
+            sum(n.inbound_calls - o.inbound_calls), sum(n.outbound_calls - o.outbound_calls),
+            sum(n.positive_sentiment_calls - o.positive_sentiment_calls),
+            sum(n.neutral_sentiment_calls - o.neutral_sentiment_calls),
+            sum(n.negative_sentiment_calls - o.negative_sentiment_calls),
+            sum(n.objections_encountered - o.objections_encountered), sum(n.issues_resolved - o.issues_resolved),
+            sum(n.escalations - o.escalations), sum(n.voicemail_calls - o.voicemail_calls),
+            sum(n.callback_requested_calls - o.callback_requested_calls),
+            sum(n.not_interested_calls - o.not_interested_calls), sum(n.wrong_number_calls - o.wrong_number_calls),
+            sum(n.dnc_requested_calls - o.dnc_requested_calls),
+            sum(n.gatekeeper_blocked_calls - o.gatekeeper_blocked_calls), sum(n.no_answer_calls - o.no_answer_calls),
+            sum(n.conversation_calls - o.conversation_calls), sum(n.total_interruptions - o.total_interruptions),
+            sum(n.total_objections_handled - o.total_objections_handled),
+            sum(n.total_buying_signals - o.total_buying_signals), sum(n.emails_sent - o.emails_sent),
+            sum(n.sms_sent - o.sms_sent), sum(n.talk_ratio_sum - o.talk_ratio_sum),
+            sum(n.talk_ratio_calls - o.talk_ratio_calls), sum(n.listen_ratio_sum - o.listen_ratio_sum),
+            sum(n.listen_ratio_calls - o.listen_ratio_calls), sum(n.script_adherence_sum - o.script_adherence_sum),
+            sum(n.script_adherence_calls - o.script_adherence_calls), sum(n.analyzed_calls - o.analyzed_calls),
+            sum(n.analyzed_connected_calls - o.analyzed_connected_calls),
+            null,
+            sum_by_hour(call_hour(c.started_at), n.connected_calls - o.connected_calls)
+            filter (where n.connected_calls <> o.connected_calls),
+            sum_by_hour(call_hour(c.started_at), n.meetings_booked - o.meetings_booked)
+            filter (where n.meetings_booked <> o.meetings_booked)
+        from came as c
+        inner join went as w on w.id = c.id
+        cross join lateral call_counts(c::calls) as n
+        cross join lateral call_counts(w::calls) as o
         group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
     else
         insert into call_stats_changes
@@ -336,6 +404,7 @@ for each statement execute function note_call_changes();
 
 -- Adds the transaction's changes to the rollup, at commit and in key order: two transactions therefore take the rows
 -- they share in the same order and can never wait for each other in a circle, whatever order they changed calls in.
+-- One statement adds them all, which takes each key once: the notes of several statements are made one a key first.
 -- Queued once for each note, of which the first applies them all: each of the others would pass over every note that
 -- is deleted and not yet vacuumed, so a large transaction would take the square of its size. For the same reason the
 -- notes must be found by their index, however empty their table was when the plan was made.
@@ -368,11 +437,32 @@ begin
         return null;
     end if;
     noted := set_config('call_stats.noted', '', true);
+    if was = 'more' then
+        with changes as (
+            delete from call_stats_changes where transaction_id = pg_current_xact_id() returning *
+        )
+        insert into call_stats_changes
+        select
+            pg_current_xact_id(), agency_id, stat_date, campaign_id, client_id,
+            sum(total_calls), sum(completed_calls), sum(failed_calls), sum(connected_calls), sum(conversations_had),
+            sum(meetings_booked), sum(qualified_leads), sum(total_duration_seconds), sum(inbound_calls),
+            sum(outbound_calls), sum(positive_sentiment_calls), sum(neutral_sentiment_calls),
+            sum(negative_sentiment_calls), sum(objections_encountered), sum(issues_resolved), sum(escalations),
+            sum(voicemail_calls), sum(callback_requested_calls), sum(not_interested_calls), sum(wrong_number_calls),
+            sum(dnc_requested_calls), sum(gatekeeper_blocked_calls), sum(no_answer_calls), sum(conversation_calls),
+            sum(total_interruptions), sum(total_objections_handled), sum(total_buying_signals), sum(emails_sent),
+            sum(sms_sent), sum(talk_ratio_sum), sum(talk_ratio_calls), sum(listen_ratio_sum), sum(listen_ratio_calls),
+            sum(script_adherence_sum), sum(script_adherence_calls), sum(analyzed_calls), sum(analyzed_connected_calls),
+            sum_hours(total_calls_by_hour, 1), sum_hours(connected_calls_by_hour, 1),
+            sum_hours(meetings_booked_by_hour, 1)
+        from changes
+        group by agency_id, stat_date, campaign_id, client_id;
+    end if;
     if was = 'arrival' then
         delete from call_stats_changes where transaction_id = pg_current_xact_id()
         returning agency_id, stat_date, campaign_id, client_id, completed_calls, failed_calls, connected_calls,
-            total_duration_seconds, inbound_calls, outbound_calls, voicemail_calls, no_answer_calls, total_calls_by_hour,
-            coalesce(connected_calls_by_hour, no_hours), array_position(total_calls_by_hour, 1)
+            total_duration_seconds, inbound_calls, outbound_calls, voicemail_calls, no_answer_calls,
+            total_calls_by_hour, coalesce(connected_calls_by_hour, no_hours), array_position(total_calls_by_hour, 1)
         into agency, day, campaign, client, completed, failed, connected, duration, inbound, outbound, voicemail,
             no_answer, hours, connected_hours, hour;
         insert into call_stats_daily as s (
@@ -396,139 +486,118 @@ begin
             no_answer_calls = s.no_answer_calls + no_answer,
             total_calls_by_hour[hour] = s.total_calls_by_hour[hour] + 1,
             connected_calls_by_hour[hour] = s.connected_calls_by_hour[hour] + connected,
-            avg_duration_seconds = call_average(
-                s.total_duration_seconds + duration, s.completed_calls + completed
-            ),
-            updated_at = now();
-        version := raise_data_version(agency);
-        return null;
-    end if;
-    if was = 'more' then
+            avg_duration_seconds = call_average(s.total_duration_seconds + duration, s.completed_calls + completed),
+            updated_at = now()
+        returning case when s.total_calls = 0 then array[s.ctid] end, array[s.agency_id] into emptied, agencies;
+    else
         with changes as (
             delete from call_stats_changes where transaction_id = pg_current_xact_id() returning *
-        )
-        insert into call_stats_changes
-        select
-            pg_current_xact_id(), agency_id, stat_date, campaign_id, client_id,
-            sum(total_calls), sum(completed_calls), sum(failed_calls), sum(connected_calls), sum(conversations_had),
-            sum(meetings_booked), sum(qualified_leads), sum(total_duration_seconds), sum(inbound_calls),
-            sum(outbound_calls), sum(positive_sentiment_calls), sum(neutral_sentiment_calls),
-            sum(negative_sentiment_calls), sum(objections_encountered), sum(issues_resolved), sum(escalations),
-            sum(voicemail_calls), sum(callback_requested_calls), sum(not_interested_calls), sum(wrong_number_calls),
-            sum(dnc_requested_calls), sum(gatekeeper_blocked_calls), sum(no_answer_calls), sum(conversation_calls),
-            sum(total_interruptions), sum(total_objections_handled), sum(total_buying_signals), sum(emails_sent),
-            sum(sms_sent), sum(talk_ratio_sum), sum(talk_ratio_calls), sum(listen_ratio_sum), sum(listen_ratio_calls),
-            sum(script_adherence_sum), sum(script_adherence_calls), sum(analyzed_calls), sum(analyzed_connected_calls),
-            sum_hours(total_calls_by_hour, 1), sum_hours(connected_calls_by_hour, 1),
-            sum_hours(meetings_booked_by_hour, 1)
-        from changes
-        group by agency_id, stat_date, campaign_id, client_id;
-    end if;
-    with changes as (
-        delete from call_stats_changes where transaction_id = pg_current_xact_id() returning *
-    ),
-    posted as (
-        insert into call_stats_daily as s (
-            agency_id, stat_date, campaign_id, client_id,
-            avg_duration_seconds, avg_talk_ratio, avg_listen_ratio, avg_script_adherence,
-            total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
-            qualified_leads, total_duration_seconds, inbound_calls, outbound_calls, positive_sentiment_calls,
-            neutral_sentiment_calls, negative_sentiment_calls, objections_encountered, issues_resolved, escalations,
-            voicemail_calls, callback_requested_calls, not_interested_calls, wrong_number_calls, dnc_requested_calls,
-            gatekeeper_blocked_calls, no_answer_calls, conversation_calls, total_interruptions,
-            total_objections_handled, total_buying_signals, emails_sent, sms_sent, talk_ratio_sum, talk_ratio_calls,
-            listen_ratio_sum, listen_ratio_calls, script_adherence_sum, script_adherence_calls, analyzed_calls,
-            analyzed_connected_calls, total_calls_by_hour, connected_calls_by_hour, meetings_booked_by_hour
-        )
-        select
-            agency_id, stat_date, campaign_id, client_id,
-            call_average(total_duration_seconds, completed_calls), call_average(talk_ratio_sum, talk_ratio_calls),
-            call_average(listen_ratio_sum, listen_ratio_calls),
-            call_average(script_adherence_sum, script_adherence_calls),
-            total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
-            qualified_leads, total_duration_seconds, inbound_calls, outbound_calls, positive_sentiment_calls,
-            neutral_sentiment_calls, negative_sentiment_calls, objections_encountered, issues_resolved, escalations,
-            voicemail_calls, callback_requested_calls, not_interested_calls, wrong_number_calls, dnc_requested_calls,
-            gatekeeper_blocked_calls, no_answer_calls, conversation_calls, total_interruptions,
-            total_objections_handled, total_buying_signals, emails_sent, sms_sent, talk_ratio_sum, talk_ratio_calls,
-            listen_ratio_sum, listen_ratio_calls, script_adherence_sum, script_adherence_calls, analyzed_calls,
-            analyzed_connected_calls,
-            coalesce(total_calls_by_hour, no_hours), coalesce(connected_calls_by_hour, no_hours),
-            coalesce(meetings_booked_by_hour, no_hours)
-        from changes
-        where 0 <> any (
-            array[
+        ),
+        posted as (
+            insert into call_stats_daily as s (
+                agency_id, stat_date, campaign_id, client_id, avg_duration_seconds, avg_talk_ratio, avg_listen_ratio,
+                avg_script_adherence, total_calls, completed_calls, failed_calls, connected_calls, conversations_had,
+                meetings_booked, qualified_leads, total_duration_seconds, inbound_calls, outbound_calls,
+                positive_sentiment_calls, neutral_sentiment_calls, negative_sentiment_calls, objections_encountered,
+                issues_resolved, escalations, voicemail_calls, callback_requested_calls, not_interested_calls,
+                wrong_number_calls, dnc_requested_calls, gatekeeper_blocked_calls, no_answer_calls, conversation_calls,
+                total_interruptions, total_objections_handled, total_buying_signals, emails_sent, sms_sent,
+                talk_ratio_sum, talk_ratio_calls, listen_ratio_sum, listen_ratio_calls, script_adherence_sum,
+                script_adherence_calls, analyzed_calls, analyzed_connected_calls, total_calls_by_hour,
+                connected_calls_by_hour, meetings_booked_by_hour
+            )
+            select
+                agency_id, stat_date, campaign_id, client_id,
+                call_average(total_duration_seconds, completed_calls), call_average(talk_ratio_sum, talk_ratio_calls),
+                call_average(listen_ratio_sum, listen_ratio_calls),
+                call_average(script_adherence_sum, script_adherence_calls),
                 total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
                 qualified_leads, total_duration_seconds, inbound_calls, outbound_calls, positive_sentiment_calls,
                 neutral_sentiment_calls, negative_sentiment_calls, objections_encountered, issues_resolved,
                 escalations, voicemail_calls, callback_requested_calls, not_interested_calls, wrong_number_calls,
                 dnc_requested_calls, gatekeeper_blocked_calls, no_answer_calls, conversation_calls,
                 total_interruptions, total_objections_handled, total_buying_signals, emails_sent, sms_sent,
-                talk_ratio_calls, listen_ratio_calls, script_adherence_calls, analyzed_calls, analyzed_connected_calls
-            ]
-        ) or 0 <> any (array[talk_ratio_sum, listen_ratio_sum, script_adherence_sum])
-            or 0 <> any (total_calls_by_hour || connected_calls_by_hour || meetings_booked_by_hour)
-        order by agency_id, stat_date, campaign_id, client_id
-        on conflict (agency_id, stat_date, campaign_id, client_id) do update set
-            total_calls = s.total_calls + excluded.total_calls,
-            completed_calls = s.completed_calls + excluded.completed_calls,
-            failed_calls = s.failed_calls + excluded.failed_calls,
-            connected_calls = s.connected_calls + excluded.connected_calls,
-            conversations_had = s.conversations_had + excluded.conversations_had,
-            meetings_booked = s.meetings_booked + excluded.meetings_booked,
-            qualified_leads = s.qualified_leads + excluded.qualified_leads,
-            total_duration_seconds = s.total_duration_seconds + excluded.total_duration_seconds,
-            inbound_calls = s.inbound_calls + excluded.inbound_calls,
-            outbound_calls = s.outbound_calls + excluded.outbound_calls,
-            positive_sentiment_calls = s.positive_sentiment_calls + excluded.positive_sentiment_calls,
-            neutral_sentiment_calls = s.neutral_sentiment_calls + excluded.neutral_sentiment_calls,
-            negative_sentiment_calls = s.negative_sentiment_calls + excluded.negative_sentiment_calls,
-            objections_encountered = s.objections_encountered + excluded.objections_encountered,
-            issues_resolved = s.issues_resolved + excluded.issues_resolved,
-            escalations = s.escalations + excluded.escalations,
-            voicemail_calls = s.voicemail_calls + excluded.voicemail_calls,
-            callback_requested_calls = s.callback_requested_calls + excluded.callback_requested_calls,
-            not_interested_calls = s.not_interested_calls + excluded.not_interested_calls,
-            wrong_number_calls = s.wrong_number_calls + excluded.wrong_number_calls,
-            dnc_requested_calls = s.dnc_requested_calls + excluded.dnc_requested_calls,
-            gatekeeper_blocked_calls = s.gatekeeper_blocked_calls + excluded.gatekeeper_blocked_calls,
-            no_answer_calls = s.no_answer_calls + excluded.no_answer_calls,
-            conversation_calls = s.conversation_calls + excluded.conversation_calls,
-            total_interruptions = s.total_interruptions + excluded.total_interruptions,
-            total_objections_handled = s.total_objections_handled + excluded.total_objections_handled,
-            total_buying_signals = s.total_buying_signals + excluded.total_buying_signals,
-            emails_sent = s.emails_sent + excluded.emails_sent,
-            sms_sent = s.sms_sent + excluded.sms_sent,
-            talk_ratio_sum = s.talk_ratio_sum + excluded.talk_ratio_sum,
-            talk_ratio_calls = s.talk_ratio_calls + excluded.talk_ratio_calls,
-            listen_ratio_sum = s.listen_ratio_sum + excluded.listen_ratio_sum,
-            listen_ratio_calls = s.listen_ratio_calls + excluded.listen_ratio_calls,
-            script_adherence_sum = s.script_adherence_sum + excluded.script_adherence_sum,
-            script_adherence_calls = s.script_adherence_calls + excluded.script_adherence_calls,
-            analyzed_calls = s.analyzed_calls + excluded.analyzed_calls,
-            analyzed_connected_calls = s.analyzed_connected_calls + excluded.analyzed_connected_calls,
-            total_calls_by_hour = add_hours(s.total_calls_by_hour, excluded.total_calls_by_hour),
-            connected_calls_by_hour = add_hours(s.connected_calls_by_hour, excluded.connected_calls_by_hour),
-            meetings_booked_by_hour = add_hours(s.meetings_booked_by_hour, excluded.meetings_booked_by_hour),
-            avg_duration_seconds = call_average(
-                s.total_duration_seconds + excluded.total_duration_seconds, s.completed_calls + excluded.completed_calls
-            ),
-            avg_talk_ratio = call_average(
-                s.talk_ratio_sum + excluded.talk_ratio_sum, s.talk_ratio_calls + excluded.talk_ratio_calls
-            ),
-            avg_listen_ratio = call_average(
-                s.listen_ratio_sum + excluded.listen_ratio_sum, s.listen_ratio_calls + excluded.listen_ratio_calls
-            ),
-            avg_script_adherence = call_average(
-                s.script_adherence_sum + excluded.script_adherence_sum,
-                s.script_adherence_calls + excluded.script_adherence_calls
-            ),
-            updated_at = now()
-        returning s.ctid as place, s.total_calls
-    )
-    select array_agg(place) filter (where total_calls = 0), (select array_agg(distinct agency_id) from changes)
-    into emptied, agencies
-    from posted;
+                talk_ratio_sum, talk_ratio_calls, listen_ratio_sum, listen_ratio_calls, script_adherence_sum,
+                script_adherence_calls, analyzed_calls, analyzed_connected_calls,
+                coalesce(total_calls_by_hour, no_hours), coalesce(connected_calls_by_hour, no_hours),
+                coalesce(meetings_booked_by_hour, no_hours)
+            from changes
+            where 0 <> any (
+                array[
+                    total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
+                    qualified_leads, total_duration_seconds, inbound_calls, outbound_calls, positive_sentiment_calls,
+                    neutral_sentiment_calls, negative_sentiment_calls, objections_encountered, issues_resolved,
+                    escalations, voicemail_calls, callback_requested_calls, not_interested_calls, wrong_number_calls,
+                    dnc_requested_calls, gatekeeper_blocked_calls, no_answer_calls, conversation_calls,
+                    total_interruptions, total_objections_handled, total_buying_signals, emails_sent, sms_sent,
+                    talk_ratio_calls, listen_ratio_calls, script_adherence_calls, analyzed_calls,
+                    analyzed_connected_calls
+                ]
+            ) or 0 <> any (array[talk_ratio_sum, listen_ratio_sum, script_adherence_sum])
+                or 0 <> any (total_calls_by_hour || connected_calls_by_hour || meetings_booked_by_hour)
+            order by agency_id, stat_date, campaign_id, client_id
+            on conflict (agency_id, stat_date, campaign_id, client_id) do update set
+                total_calls = s.total_calls + excluded.total_calls,
+                completed_calls = s.completed_calls + excluded.completed_calls,
+                failed_calls = s.failed_calls + excluded.failed_calls,
+                connected_calls = s.connected_calls + excluded.connected_calls,
+                conversations_had = s.conversations_had + excluded.conversations_had,
+                meetings_booked = s.meetings_booked + excluded.meetings_booked,
+                qualified_leads = s.qualified_leads + excluded.qualified_leads,
+                total_duration_seconds = s.total_duration_seconds + excluded.total_duration_seconds,
+                inbound_calls = s.inbound_calls + excluded.inbound_calls,
+                outbound_calls = s.outbound_calls + excluded.outbound_calls,
+                positive_sentiment_calls = s.positive_sentiment_calls + excluded.positive_sentiment_calls,
+                neutral_sentiment_calls = s.neutral_sentiment_calls + excluded.neutral_sentiment_calls,
+                negative_sentiment_calls = s.negative_sentiment_calls + excluded.negative_sentiment_calls,
+                objections_encountered = s.objections_encountered + excluded.objections_encountered,
+                issues_resolved = s.issues_resolved + excluded.issues_resolved,
+                escalations = s.escalations + excluded.escalations,
+                voicemail_calls = s.voicemail_calls + excluded.voicemail_calls,
+                callback_requested_calls = s.callback_requested_calls + excluded.callback_requested_calls,
+                not_interested_calls = s.not_interested_calls + excluded.not_interested_calls,
+                wrong_number_calls = s.wrong_number_calls + excluded.wrong_number_calls,
+                dnc_requested_calls = s.dnc_requested_calls + excluded.dnc_requested_calls,
+                gatekeeper_blocked_calls = s.gatekeeper_blocked_calls + excluded.gatekeeper_blocked_calls,
+                no_answer_calls = s.no_answer_calls + excluded.no_answer_calls,
+                conversation_calls = s.conversation_calls + excluded.conversation_calls,
+                total_interruptions = s.total_interruptions + excluded.total_interruptions,
+                total_objections_handled = s.total_objections_handled + excluded.total_objections_handled,
+                total_buying_signals = s.total_buying_signals + excluded.total_buying_signals,
+                emails_sent = s.emails_sent + excluded.emails_sent,
+                sms_sent = s.sms_sent + excluded.sms_sent,
+                talk_ratio_sum = s.talk_ratio_sum + excluded.talk_ratio_sum,
+                talk_ratio_calls = s.talk_ratio_calls + excluded.talk_ratio_calls,
+                listen_ratio_sum = s.listen_ratio_sum + excluded.listen_ratio_sum,
+                listen_ratio_calls = s.listen_ratio_calls + excluded.listen_ratio_calls,
+                script_adherence_sum = s.script_adherence_sum + excluded.script_adherence_sum,
+                script_adherence_calls = s.script_adherence_calls + excluded.script_adherence_calls,
+                analyzed_calls = s.analyzed_calls + excluded.analyzed_calls,
+                analyzed_connected_calls = s.analyzed_connected_calls + excluded.analyzed_connected_calls,
+                total_calls_by_hour = add_hours(s.total_calls_by_hour, excluded.total_calls_by_hour),
+                connected_calls_by_hour = add_hours(s.connected_calls_by_hour, excluded.connected_calls_by_hour),
+                meetings_booked_by_hour = add_hours(s.meetings_booked_by_hour, excluded.meetings_booked_by_hour),
+                avg_duration_seconds = call_average(
+                    s.total_duration_seconds + excluded.total_duration_seconds,
+                    s.completed_calls + excluded.completed_calls
+                ),
+                avg_talk_ratio = call_average(
+                    s.talk_ratio_sum + excluded.talk_ratio_sum, s.talk_ratio_calls + excluded.talk_ratio_calls
+                ),
+                avg_listen_ratio = call_average(
+                    s.listen_ratio_sum + excluded.listen_ratio_sum, s.listen_ratio_calls + excluded.listen_ratio_calls
+                ),
+                avg_script_adherence = call_average(
+                    s.script_adherence_sum + excluded.script_adherence_sum,
+                    s.script_adherence_calls + excluded.script_adherence_calls
+                ),
+                updated_at = now()
+            returning s.ctid as place, s.total_calls
+        )
+        select array_agg(place) filter (where total_calls = 0), (select array_agg(distinct agency_id) from changes)
+        into emptied, agencies
+        from posted;
+    end if;
     -- A day without calls has no row. One that was damaged may hold other counts still: it waits for its repair.
     if emptied is not null then
         delete from call_stats_daily as s
