@@ -90,18 +90,24 @@ $$;
 
 create function note_call_findings() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    any_found boolean := false;
 begin
     if tg_op <> 'INSERT' then
         insert into call_findings_changes (agency_id, stat_date, campaign_id, client_id, kind, text, count, handled)
         select old.agency_id, call_day(old.started_at), old.campaign_id, old.client_id, f.kind, f.text, -1, -f.handled
         from call_findings(old) as f;
+        any_found := found;
     end if;
     if tg_op <> 'DELETE' then
         insert into call_findings_changes (agency_id, stat_date, campaign_id, client_id, kind, text, count, handled)
         select new.agency_id, call_day(new.started_at), new.campaign_id, new.client_id, f.kind, f.text, 1, f.handled
         from call_findings(new) as f;
+        any_found := any_found or found;
     end if;
-    perform queue_call_findings();
+    if any_found then
+        perform queue_call_findings();
+    end if;
     return null;
 end
 $$;

@@ -257,42 +257,6 @@ begin
     end if;
     if rows > 0 then
         return null;
-    elsif tg_op = 'INSERT' and not exists (select from came as c where not has_only_arrived(c::calls)) then
-        insert into call_stats_changes (
-            agency_id, stat_date, campaign_id, client_id, total_calls, completed_calls, failed_calls, connected_calls,
-            total_duration_seconds, inbound_calls, outbound_calls, voicemail_calls, no_answer_calls,
-            total_calls_by_hour, connected_calls_by_hour
-        )
-        select
-            c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id, sum(n.total_calls),
-            sum(n.completed_calls), sum(n.failed_calls), sum(n.connected_calls), sum(n.total_duration_seconds),
-            sum(n.inbound_calls), sum(n.outbound_calls), sum(n.voicemail_calls), sum(n.no_answer_calls),
-            sum_by_hour(call_hour(c.started_at), n.total_calls),
-            sum_by_hour(call_hour(c.started_at), n.connected_calls) filter (where n.connected_calls > 0)
-        from came as c
-        cross join lateral call_counts(c::calls) as n
-        group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
-    elsif tg_op = 'INSERT' then
-        insert into call_stats_changes
-        select
-            pg_current_xact_id(), c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id,
-            sum(n.total_calls), sum(n.completed_calls), sum(n.failed_calls), sum(n.connected_calls),
-            sum(n.conversations_had), sum(n.meetings_booked), sum(n.qualified_leads), sum(n.total_duration_seconds),
-            sum(n.inbound_calls), sum(n.outbound_calls), sum(n.positive_sentiment_calls),
-            sum(n.neutral_sentiment_calls), sum(n.negative_sentiment_calls), sum(n.objections_encountered),
-            sum(n.issues_resolved), sum(n.escalations), sum(n.voicemail_calls), sum(n.callback_requested_calls),
-            sum(n.not_interested_calls), sum(n.wrong_number_calls), sum(n.dnc_requested_calls),
-            sum(n.gatekeeper_blocked_calls), sum(n.no_answer_calls), sum(n.conversation_calls),
-            sum(n.total_interruptions), sum(n.total_objections_handled), sum(n.total_buying_signals),
-            sum(n.emails_sent), sum(n.sms_sent), sum(n.talk_ratio_sum), sum(n.talk_ratio_calls),
-            sum(n.listen_ratio_sum), sum(n.listen_ratio_calls), sum(n.script_adherence_sum),
-            sum(n.script_adherence_calls), sum(n.analyzed_calls), sum(n.analyzed_connected_calls),
-            sum_by_hour(call_hour(c.started_at), n.total_calls),
-            sum_by_hour(call_hour(c.started_at), n.connected_calls) filter (where n.connected_calls > 0),
-            sum_by_hour(call_hour(c.started_at), n.meetings_booked) filter (where n.meetings_booked > 0)
-        from came as c
-        cross join lateral call_counts(c::calls) as n
-        group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
     elsif tg_op = 'DELETE' then
         insert into call_stats_changes
         select
@@ -315,6 +279,44 @@ begin
         from went as c
         cross join lateral call_counts(c::calls) as n
         group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
+    elsif tg_op = 'INSERT' then
+        if not exists (select from came as c where not has_only_arrived(c::calls)) then
+            insert into call_stats_changes (
+                agency_id, stat_date, campaign_id, client_id, total_calls, completed_calls, failed_calls, connected_calls,
+                total_duration_seconds, inbound_calls, outbound_calls, voicemail_calls, no_answer_calls,
+                total_calls_by_hour, connected_calls_by_hour
+            )
+            select
+                c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id, sum(n.total_calls),
+                sum(n.completed_calls), sum(n.failed_calls), sum(n.connected_calls), sum(n.total_duration_seconds),
+                sum(n.inbound_calls), sum(n.outbound_calls), sum(n.voicemail_calls), sum(n.no_answer_calls),
+                sum_by_hour(call_hour(c.started_at), n.total_calls),
+                sum_by_hour(call_hour(c.started_at), n.connected_calls) filter (where n.connected_calls > 0)
+            from came as c
+            cross join lateral call_counts(c::calls) as n
+            group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
+        else
+            insert into call_stats_changes
+            select
+                pg_current_xact_id(), c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id,
+                sum(n.total_calls), sum(n.completed_calls), sum(n.failed_calls), sum(n.connected_calls),
+                sum(n.conversations_had), sum(n.meetings_booked), sum(n.qualified_leads), sum(n.total_duration_seconds),
+                sum(n.inbound_calls), sum(n.outbound_calls), sum(n.positive_sentiment_calls),
+                sum(n.neutral_sentiment_calls), sum(n.negative_sentiment_calls), sum(n.objections_encountered),
+                sum(n.issues_resolved), sum(n.escalations), sum(n.voicemail_calls), sum(n.callback_requested_calls),
+                sum(n.not_interested_calls), sum(n.wrong_number_calls), sum(n.dnc_requested_calls),
+                sum(n.gatekeeper_blocked_calls), sum(n.no_answer_calls), sum(n.conversation_calls),
+                sum(n.total_interruptions), sum(n.total_objections_handled), sum(n.total_buying_signals),
+                sum(n.emails_sent), sum(n.sms_sent), sum(n.talk_ratio_sum), sum(n.talk_ratio_calls),
+                sum(n.listen_ratio_sum), sum(n.listen_ratio_calls), sum(n.script_adherence_sum),
+                sum(n.script_adherence_calls), sum(n.analyzed_calls), sum(n.analyzed_connected_calls),
+                sum_by_hour(call_hour(c.started_at), n.total_calls),
+                sum_by_hour(call_hour(c.started_at), n.connected_calls) filter (where n.connected_calls > 0),
+                sum_by_hour(call_hour(c.started_at), n.meetings_booked) filter (where n.meetings_booked > 0)
+            from came as c
+            cross join lateral call_counts(c::calls) as n
+            group by c.agency_id, call_day(c.started_at), c.campaign_id, c.client_id;
+        end if;
     elsif not exists (
         select from came as c
         left join went as w on w.id = c.id
