@@ -146,6 +146,31 @@ async def test_a_call_that_is_deleted_takes_its_jobs_along(given: Given, connect
     assert await jobs(connection, call) == {}
 
 
+async def test_calls_that_are_all_gone_take_their_jobs_along(given: Given, connection: asyncpg.Connection) -> None:
+    await given.calls(await given.agency(), 2, **ENDED, transcript=WORDS)
+    async with connection.transaction():
+        await connection.execute("truncate calls cascade")
+    assert await connection.fetchval("select count(*) from enrichment_queue") == 0
+
+
+async def test_of_calls_that_arrive_together_each_is_queued_for_what_it_lacks(
+    given: Given, connection: asyncpg.Connection
+) -> None:
+    await given.agency()
+    await connection.execute(
+        "insert into calls (agency_id, status, joined_at, transcript)"
+        " select a.id, s.status::call_status, now(), s.words::jsonb from agencies as a, (values"
+        " ('completed', '[{\"role\": \"user\", \"text\": \"Hi.\"}]'),"
+        " ('completed', null), ('failed', null), ('initiated', null)"
+        ") as s (status, words)"
+    )
+    rows = await connection.fetch("select job_type::text from enrichment_queue as q order by q.job_type")
+    assert [row["job_type"] for row in rows] == ["transcript", "analysis"]
+    assert (
+        await connection.fetchval("select count(*) from enrichment_queue as q join calls as c on c.id = q.call_id") == 2
+    )
+
+
 async def test_a_writer_without_rights_on_the_queue_queues_all_the_same(
     given: Given, connection: asyncpg.Connection
 ) -> None:
