@@ -81,6 +81,8 @@ TRIGGERS = (
     "calls_settle_updated",
     "calls_queue_inserted",
     "calls_queue_updated",
+    "calls_queue_deleted",
+    "calls_queue_truncated",
 )
 VERSION_TRIGGERS = (
     *(

@@ -181,8 +181,8 @@ create constraint trigger apply_findings_at_commit after insert on call_findings
 deferrable initially deferred
 for each row when (new.turn is not null) execute function apply_call_findings();
 
--- Calls without findings pay nothing. An update is compared as stored: jsonb's own equality takes 1 for 1.0, and a text
--- may be either.
+-- Calls without findings note nothing. An update is compared as stored: jsonb's own equality takes 1 for 1.0, and a text
+-- may be either. The condition is short because each statement reads it anew.
 create trigger calls_findings_inserted after insert on calls
 for each row when (new.objections <> '[]' or new.buying_signals <> '[]')
 execute function note_call_findings();

@@ -40,8 +40,9 @@ async def test_what_has_only_arrived_counts_in_few_columns(connection: asyncpg.C
             unnest(enum_range(null::call_status)) as s, unnest('{t,f}'::boolean[]) as j,
             unnest(enum_range(null::call_disposition) || null::call_disposition) as d
         cross join lateral jsonb_populate_record(null::calls, jsonb_build_object(
-            'status', s, 'direction', 'outbound', 'disposition', d, 'analysis_status', 'pending', 'objections', '[]'::jsonb,
-            'buying_signals', '[]'::jsonb, 'is_qualified_lead', false, 'issue_resolved', false, 'escalated', false,
+            'status', s, 'direction', 'outbound', 'disposition', d, 'analysis_status', 'pending',
+            'objections', '[]'::jsonb, 'buying_signals', '[]'::jsonb,
+            'is_qualified_lead', false, 'issue_resolved', false, 'escalated', false,
             'emails_sent', 0, 'sms_sent', 0, 'duration_seconds', 60, 'joined_at', case when j then now() end
         ) || k) as c
         cross join lateral call_counts(c) as n

@@ -160,7 +160,7 @@ async def test_of_calls_that_arrive_together_each_is_queued_for_what_it_lacks(
     await connection.execute(
         "insert into calls (agency_id, status, joined_at, transcript)"
         " select a.id, s.status::call_status, now(), s.words::jsonb from agencies as a, (values"
-        " ('completed', '[{\"role\": \"user\", \"text\": \"Hi.\"}]'),"
+        ' (\'completed\', \'[{"role": "user", "text": "Hi."}]\'),'
         " ('completed', null), ('failed', null), ('initiated', null)"
         ") as s (status, words)"
     )
