@@ -188,6 +188,7 @@ $$;
 -- in few columns, and of calls that an update leaves where they are the differences are added up.
 -- `call_stats.noted` says what the transaction at hand has noted: nothing if empty, one call that has only arrived
 -- (`arrival`), what one statement changed (`one`), or more; a savepoint that is rolled back takes back this as well.
+-- The two sides of an update must not be joined row by row, however few they were when the plan was made.
 drop trigger calls_count_inserted on calls;
 drop trigger calls_count_deleted on calls;
 drop trigger calls_count_updated_from on calls;
@@ -195,7 +196,7 @@ drop trigger calls_count_updated_to on calls;
 -- squawk-ignore ban-drop-function
 drop function note_call_changes();
 create function note_call_changes() returns trigger
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set enable_nestloop = off as $$
 declare
     is_first constant boolean := coalesce(current_setting('call_stats.noted', true), '') = '';
     noted text := set_config('call_stats.noted', case when is_first then 'one' else 'more' end, true);
