@@ -140,6 +140,7 @@ def shape_heatmap(rows: Sequence[Row]) -> Answer:
                 "meetingsBooked": row["meetings_booked"],
             }
             for row in rows
+            if row["total_calls"]
         ],
         "bestTimes": [
             {

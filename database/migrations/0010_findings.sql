@@ -269,6 +269,12 @@ begin
     get diagnostics repaired = row_count;
     if repaired > 0 then
         perform queue_call_findings();
+        -- No call has changed, which is what raises versions otherwise.
+        perform raise_data_version(t.agency_id)
+        from (
+            select distinct c.agency_id from call_findings_changes as c
+            where c.transaction_id = pg_current_xact_id() and c.agency_id is not null
+        ) as t;
     end if;
     return repaired;
 end

@@ -213,6 +213,17 @@ async def test_a_repair_of_the_rollup_raises_the_agency_that_was_wrong(
     assert await raised_by(connection, lambda: connection.execute(repair)) == {ours}
 
 
+async def test_a_repair_of_the_findings_raises_the_agency_that_was_wrong(
+    connection: asyncpg.Connection, given: Given
+) -> None:
+    ours, theirs = await given.agency(), await given.agency()
+    for agency in (ours, theirs):
+        await given.call(agency, objections=[{"text": "No time"}])
+    await connection.execute("update call_findings_daily set count = 4 where agency_id = $1", ours)
+    repair = "select repair_call_findings(null, '2000-01-01', '2100-01-01')"
+    assert await raised_by(connection, lambda: connection.execute(repair)) == {ours}
+
+
 async def test_an_agency_can_be_deleted_and_its_version_never_begins_anew(
     connection: asyncpg.Connection, given: Given
 ) -> None:
