@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bench.contenders import GRAPHQL, HANDLER, VARIABLES, contenders
 from bench.data import STANDARD, fill, new_database, postgres
-from bench.serving import Contender, all_started, check_equal, graphql_data, measure
+from bench.serving import Contender, all_started, check_equal, graphql_data, measure, postmaster
 from bench.tables import Middle, Table, compared
 
 FOLDER = Path(__file__).parent / "peers"
@@ -53,7 +53,7 @@ def main() -> list[Table]:
         started = all_started(stack, [*contenders(), *peers()], dsn, agency)
         for question, title in (("full", "The whole dashboard"), ("overview", "The overview alone")):
             check_equal(started, question)
-            measured = measure(started, question, server, rounds=ROUNDS, seconds=SECONDS, concurrency=CONCURRENCY)
+            measured = measure(started, question, postmaster(server), rounds=ROUNDS, seconds=SECONDS, concurrency=CONCURRENCY)
             middles = {name: Middle.of(rounds) for name, rounds in measured.items()}
             notes = [
                 f"{CONCURRENCY} requests at a time, medians of {ROUNDS} rounds of {SECONDS} s, equal answers checked "
