@@ -71,7 +71,7 @@ class Answers:
         if scope["type"] != "http" or once or not _is_question(scope):
             await self._app(scope, receive, send)
             return
-        headers = dict(reversed(scope["headers"]))  # the first of several counts, as it does for the application
+        headers = scope["state"]["headers"]
         if not self._settings.reuse:
             if isinstance(answer := await self._computed(scope, receive, send), Answer):
                 await answer.send(headers, send)

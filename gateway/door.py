@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from os import urandom
+from random import getrandbits
 from time import perf_counter
 
 import orjson
@@ -52,9 +52,9 @@ class Door:
         started = perf_counter()
         headers = dict(reversed(scope["headers"]))  # the first of several counts
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.fullmatch(given) else urandom(16).hex()
-        scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
+        # An id tells requests apart and is no secret, so that it need not be asked of the system.
+        request_id = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+        scope.setdefault("state", {}).update(request_id=request_id, headers=headers)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         stops = timing.begin()
         status = 0
