@@ -14,9 +14,9 @@ def server_config(settings: Settings) -> uvicorn.Config:
     """How the server runs, in production and in the demo alike."""
     app = create_app(settings)
     # What is there now stays, so it is not looked through again; and an answer makes thousands of objects that are
-    # freed by counting, for which collecting at every 700th is a tenth of the work.
+    # freed by counting, for which collecting at every 700th is a tenth of the work. What is in cycles are documents.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(10_000, 10, 10)
     return uvicorn.Config(
         app,
         host=settings.host,
