@@ -53,7 +53,9 @@ def main() -> list[Table]:
         started = all_started(stack, [*contenders(), *peers()], dsn, agency)
         for question, title in (("full", "The whole dashboard"), ("overview", "The overview alone")):
             check_equal(started, question)
-            measured = measure(started, question, postmaster(server), rounds=ROUNDS, seconds=SECONDS, concurrency=CONCURRENCY)
+            measured = measure(
+                started, question, postmaster(server), rounds=ROUNDS, seconds=SECONDS, concurrency=CONCURRENCY
+            )
             middles = {name: Middle.of(rounds) for name, rounds in measured.items()}
             notes = [
                 f"{CONCURRENCY} requests at a time, medians of {ROUNDS} rounds of {SECONDS} s, equal answers checked "
