@@ -97,13 +97,12 @@ async def _end(worker: Process, seconds: float) -> None:
         return
     with suppress(ProcessLookupError):
         worker.terminate()
-        try:
-            async with asyncio.timeout(seconds):
-                await worker.wait()
-        except TimeoutError:
+        # Not asyncio.timeout: before Python 3.11.3 a task that is being cancelled gets no TimeoutError from it.
+        waiting = asyncio.ensure_future(worker.wait())
+        if not (await asyncio.wait({waiting}, timeout=seconds))[0]:
             log.warning("worker.killed", pid=worker.pid)
             worker.kill()
-            await worker.wait()
+            await waiting
 
 
 def _work(listener: socket.socket) -> None:
