@@ -10,11 +10,11 @@ import asyncpg
 _CHUNKS = (Path(__file__).parent / "sql" / "rebuild_chunks.sql").read_text("utf-8")
 _KNOWN = """
 select exists (select from agencies where id = $1)
-    or exists (select from call_stats_daily where agency_id = $1)
-    or exists (select from call_findings_daily where agency_id = $1)
-    or exists (select from agency_findings_daily where agency_id = $1)
+    or exists (select from call_stats_folded where agency_id = $1)
+    or exists (select from call_findings_folded where agency_id = $1)
+    or exists (select from agency_findings_folded where agency_id = $1)
 """
-_REPAIR = "select repair_call_stats($1, $2, $3) + repair_call_findings($1, $2, $3)"
+_REPAIR = "select repair_call_stats($1, $2, $3)"
 
 
 class RebuildError(Exception):

@@ -22,6 +22,8 @@ CHECK_SECONDS = 5.0
 MOST_SKEW_SECONDS = 30.0
 OLDEST_POSTGRESQL = 15
 
+_PARTS = "agency_id stat_date campaign_id client_id updated_at analyzed_calls analyzed_connected_calls"
+_BY_HOUR = ("total_calls", "connected_calls", "meetings_booked")
 # What the contract names (section 5), and what the reports read.
 EXPECTED: Mapping[str, str] = {
     "agencies": "id name slug created_at updated_at",
@@ -39,44 +41,47 @@ EXPECTED: Mapping[str, str] = {
     "call_stats_daily": " ".join(
         [
             "stat_date agency_id campaign_id client_id updated_at analyzed_calls analyzed_connected_calls",
-            "total_calls_by_hour connected_calls_by_hour meetings_booked_by_hour",
             *TIMESERIES_METRICS,
             *sums_of(TIMESERIES_METRICS),
         ]
     ),
-    "call_findings_daily": "agency_id stat_date campaign_id client_id kind text count handled",
-    "agency_findings_daily": "agency_id stat_date kind text count handled",
+    "call_stats_parts": " ".join([_PARTS, *sums_of(TIMESERIES_METRICS)]),
+    "call_stats_folded": " ".join([_PARTS, *sums_of(TIMESERIES_METRICS), *(f"{name}_by_hour" for name in _BY_HOUR)]),
+    "call_findings_folded": "agency_id stat_date campaign_id client_id kind text count handled",
+    "agency_findings_folded": "agency_id stat_date kind text count handled",
+    "call_changes": "transaction_id changed_at sign agency_id started_at campaign_id client_id objections",
+    "call_fold": "folded_by first last",
+    "unfolded_transactions": "first last",
+    "pending_call_counts": " ".join(["agency_id stat_date campaign_id client_id hour", *_BY_HOUR]),
+    "pending_call_findings": "agency_id stat_date campaign_id client_id kind text count handled",
     "enrichment_queue": "id agency_id call_id job_type status attempts run_after locked_by locked_until last_error",
     "analysis_usage": "agency_id call_id asked_at model input_tokens output_tokens cost_usd",
     "agency_keys": "agency_id ultravox_api_key",
     "data_versions": "agency_id place version",
     "cron_job_logs": "job started_at finished_at status rows rows_repaired slot error",
 }
+FOLDED = ("call_stats_folded", "call_findings_folded", "agency_findings_folded")
 FUNCTIONS = (
     "call_counts",
     "call_day",
     "call_hour",
     "call_stats_drift",
     "repair_call_stats",
+    "fold_call_changes",
+    "try_fold_call_changes",
     "call_findings",
     "finding_key",
     "call_findings_drift",
-    "repair_call_findings",
     "recount_call_stats",
     "raise_data_version",
     "ultravox_api_key",
 )
 TRIGGERS = (
-    "calls_count_inserted",
-    "calls_count_deleted",
-    "calls_count_updated",
+    "calls_log_inserted",
+    "calls_log_deleted",
+    "calls_log_updated",
     "calls_count_truncated",
-    "apply_at_commit",
-    "calls_findings_inserted",
-    "calls_findings_deleted",
-    "calls_findings_updated",
-    "calls_findings_truncated",
-    "apply_findings_at_commit",
+    "call_changes_fold",
     "calls_settle_inserted",
     "calls_settle_updated",
     "calls_queue_inserted",
@@ -311,7 +316,7 @@ async def _users(patient: _Patient) -> list[Finding]:
 
 
 async def _rollup(patient: _Patient) -> Finding:
-    if reason := await patient.cannot_see("calls", "call_stats_daily", "call_findings_daily", "agency_findings_daily"):
+    if reason := await patient.cannot_see("calls", *FOLDED, "call_changes", "call_fold"):
         return Finding(None, "rollup", reason)
     [drift] = await patient.connection.fetch(_DRIFT)
     if wrong := [f"{rows} rows of {table}" for table, rows in drift.items() if rows]:

@@ -99,8 +99,13 @@ async def heatmap(reader: Reader, filters: Filters, wanted: Wanted, metric: Heat
 
 @lru_cache(maxsize=10)
 def _sums_by_hour(counters: Sequence[str]) -> Mapping[str, str]:
-    """Adds up each hour of the day by its place, and tells the hours apart."""
+    """Adds up each hour of the day by its place, tells the hours apart, and adds the changes in theirs."""
     days = ", ".join(
         f"array[{', '.join(f'sum(f.{name}_by_hour[{hour + 1}])' for hour in HOURS)}] as {name}" for name in counters
     )
-    return {"days": days, "slots": ", ".join(f"n.{name}[h.hour + 1] as {name}" for name in counters)}
+    return {
+        "days": days,
+        "hours": ", ".join(f"n.{name}[h.hour + 1] as {name}" for name in counters),
+        "changes": ", ".join(f"f.{name}::bigint" for name in counters),
+        "slots": ", ".join(f"sum(u.{name})::bigint as {name}" for name in counters),
+    }

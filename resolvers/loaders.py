@@ -1,4 +1,4 @@
-"""What the daily reports share: one statement over `call_stats_daily` for all that ask with the same filters."""
+"""What the daily reports share: one statement over `call_stats_parts` for all that ask with the same filters."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
@@ -108,10 +108,13 @@ def _together(asked: frozenset[Grain], metrics: frozenset[str]) -> tuple[dict[st
     grains = [grain for grain in Grain if grain in asked]
     keys = [grain for grain in grains if grain.value]
     mark = f"grouping({', '.join(key.value for key in keys if key.value)})" if keys else "0"
+    # grouping() has a bit for each key, the first one highest, set where the row sums over that key.
+    marks = {grain: sum(1 << bit for bit, key in enumerate(reversed(keys)) if key is not grain) for grain in grains}
+    # The range has a row without any calls, too. A change that waits may have taken a day's or a campaign's last call.
+    whole = f"{mark} = {marks[Grain.RANGE]} or " if Grain.RANGE in marks else ""
     sql = {
         "measures": f"{mark} as mark, {''.join(_COLUMNS[grain] for grain in grains)}{summed(metrics, 'f')}",
         "sets": ", ".join(f"({grain.value or ''})" for grain in grains),
+        "kept": f"{whole}sum(f.total_calls) <> 0",
     }
-    # grouping() has a bit for each key, the first one highest, set where the row sums over that key.
-    marks = {grain: sum(1 << bit for bit, key in enumerate(reversed(keys)) if key is not grain) for grain in grains}
     return sql, marks

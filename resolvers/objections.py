@@ -13,7 +13,7 @@ from resolvers.selection import Wanted
 from resolvers.statements import Row, Statement, summed
 
 OBJECTIONS = Statement(
-    "objections", days="stat_date", sources={"findings": ("agency_findings_daily", "call_findings_daily")}
+    "objections", days="stat_date", sources={"findings": ("agency_findings_folded", "call_findings_folded")}
 )
 # The lists: each with the kind of finding it is of, and the metric its percentages are of.
 LISTS = {

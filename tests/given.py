@@ -23,6 +23,12 @@ def token(user: UUID, *, expires_in: timedelta = timedelta(hours=1)) -> str:
     return mint(SECRET, user, expires_in=expires_in)
 
 
+async def fold(connection: asyncpg.Connection) -> None:
+    """Has all that was written counted into the rollups' tables, where it can be damaged."""
+    assert await connection.fetchval("select try_fold_call_changes()")
+    assert await connection.fetchval("select count(*) from call_changes") == 0
+
+
 class Given:
     """Writes facts through the real insert path."""
 

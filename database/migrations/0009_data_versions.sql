@@ -16,29 +16,38 @@ create table data_versions (
 comment on table data_versions is 'The version of an agency''s data is the sum over its rows.';
 alter table data_versions enable row level security;
 
--- Once a transaction is enough. Gives what it has raised, which is remembered where a savepoint that is rolled back
--- forgets it too. The table is tiny when a plan is made, and may be full of dead rows when it is used.
-create function raise_data_version(agency uuid) returns text
+-- The table is tiny when a plan is made, and may be full of dead rows when it is used.
+create function add_to_data_version(agency uuid, more bigint) returns void
 language plpgsql set enable_seqscan = off as $$
+begin
+    update data_versions as v
+    set version = v.version + more
+    where v.agency_id = agency and v.place = (
+        select f.place from data_versions as f where f.agency_id = agency order by f.place limit 1 for update skip locked
+    );
+    if not found then
+        insert into data_versions (agency_id, version) values (agency, more);
+    end if;
+end
+$$;
+
+-- Once a transaction is enough. Gives what it has raised, which is remembered where a savepoint that is rolled back
+-- forgets it too.
+create function raise_data_version(agency uuid) returns text
+language plpgsql as $$
 declare
     raised constant text := coalesce(current_setting('data_versions.raised', true), '');
 begin
     if position(agency::text in raised) > 0 then
         return raised;
     end if;
-    update data_versions as v
-    set version = v.version + 1
-    where v.agency_id = agency and v.place = (
-        select f.place from data_versions as f where f.agency_id = agency order by f.place limit 1 for update skip locked
-    );
-    if not found then
-        insert into data_versions (agency_id) values (agency);
-    end if;
+    perform add_to_data_version(agency, 1);
     return set_config('data_versions.raised', raised || agency, true);
 end
 $$;
 
--- For tables with an agency of their own; a row that moves raises both. Calls raise at commit, with what they count for.
+-- For tables with an agency of their own; a row that moves raises both. A call needs no trigger:
+-- the log of what was changed in calls (0010) is counted with these rows.
 create function raise_versions_of_inserted() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
@@ -129,12 +138,14 @@ for each statement execute function raise_everybodys_version();
 
 -- Nobody's to call but the triggers': Supabase grants its API's roles every function.
 revoke execute on function raise_data_version(uuid) from public;
+revoke execute on function add_to_data_version(uuid, bigint) from public;
 do $$
 declare
     role_name text;
 begin
     for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
         execute format('revoke execute on function raise_data_version(uuid) from %I', role_name);
+        execute format('revoke execute on function add_to_data_version(uuid, bigint) from %I', role_name);
     end loop;
 end
 $$;

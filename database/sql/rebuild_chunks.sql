@@ -16,11 +16,11 @@ from (
         ) as c
         where c.first_at is not null
         union all
-        select agency_id, min(stat_date), max(stat_date) from call_stats_daily group by agency_id
+        select agency_id, min(stat_date), max(stat_date) from call_stats_folded group by agency_id
         union all
-        select agency_id, min(stat_date), max(stat_date) from call_findings_daily group by agency_id
+        select agency_id, min(stat_date), max(stat_date) from call_findings_folded group by agency_id
         union all
-        select agency_id, min(stat_date), max(stat_date) from agency_findings_daily group by agency_id
+        select agency_id, min(stat_date), max(stat_date) from agency_findings_folded group by agency_id
     ) as b
     where $1::uuid is null or b.agency_id = $1
     group by b.agency_id

@@ -4,8 +4,8 @@ with days as (
 )
 
 select
-    (select count(*) from days, call_stats_drift(null, first_day, last_day)) as call_stats_daily,
-    count(*) filter (where not f.of_agency_only) as call_findings_daily,
-    count(*) filter (where f.of_agency_only) as agency_findings_daily
+    (select count(*) from days, call_stats_drift(null, first_day, last_day)) as call_stats_folded,
+    count(*) filter (where not f.of_agency_only) as call_findings_folded,
+    count(*) filter (where f.of_agency_only) as agency_findings_folded
 from days
 cross join lateral call_findings_drift(null, first_day, last_day) as f

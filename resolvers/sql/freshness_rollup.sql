@@ -9,5 +9,5 @@ select
     ) as last_checked_at,
     coalesce(sum(f.connected_calls), 0)::bigint as connected_calls,
     coalesce(sum(f.analyzed_connected_calls), 0)::bigint as analyzed_connected_calls
-from call_stats_daily as f
+from call_stats_parts as f
 where :where

@@ -3,16 +3,20 @@ with totals as (
     select
         coalesce(sum(f.analyzed_calls), 0)::bigint as calls_analyzed,
         :measures
-    from call_stats_daily as f
+    from call_stats_parts as f
     where :where
 ),
 
--- Spellings first: they are far fewer than rows.
+-- Spellings first: they are far fewer than rows. What no fold has added yet is found in its changes.
 spelled as (
-    select f.kind, f.text, sum(f.count)::bigint as count, sum(f.handled)::bigint as handled
-    from :findings as f
-    where :listed and :where
-    group by f.kind, f.text
+    select p.kind, p.text, sum(p.count)::bigint as count, sum(p.handled)::bigint as handled
+    from (
+        select f.kind, f.text, f.count, f.handled from :findings as f where :listed and :where
+        union all
+        select f.kind, f.text, f.count, f.handled from pending_call_findings as f where :listed and :where
+    ) as p
+    group by p.kind, p.text
+    having sum(p.count) <> 0
 ),
 
 -- The same words in another case are the same text; the commonest spelling is shown.

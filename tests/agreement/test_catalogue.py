@@ -81,7 +81,7 @@ def test_both_timeseries_shapes_and_the_old_one_show_exactly_these_metrics() -> 
 async def test_the_metrics_are_columns_of_the_rollup(connection: asyncpg.Connection) -> None:
     columns = await columns_of(connection, "call_stats_daily")
     assert set(TIMESERIES_METRICS) <= set(columns)
-    assert set(columns) == KEYS | set(TIMESERIES_METRICS) | sums_of(METRICS) | INTERNAL | set(HOURS)
+    assert set(columns) == KEYS | set(TIMESERIES_METRICS) | sums_of(METRICS) | INTERNAL
     assert not INTERNAL & METRICS.keys()
 
 
@@ -93,18 +93,28 @@ async def test_what_the_metrics_add_up_is_what_a_call_counts_for(connection: asy
     assert set(HOURS) == set(recount.BY_HOUR)
 
 
-async def test_what_a_transaction_notes_is_what_a_call_counts_for(connection: asyncpg.Connection) -> None:
-    changes = await columns_of(connection, "call_stats_changes")
+async def test_what_a_call_counts_for_is_folded_repaired_and_read_and_nothing_else(
+    connection: asyncpg.Connection,
+) -> None:
     counters = await counters_of_a_call(connection)
-    assert changes == ["transaction_id", "agency_id", "stat_date", "campaign_id", "client_id", *counters, *HOURS]
+    keys = ["agency_id", "stat_date", "campaign_id", "client_id"]
+    assert set(await columns_of(connection, "call_stats_folded")) == {*KEYS, *counters, *HOURS}
+    assert await columns_of(connection, "call_stats_parts") == [*keys, *counters, "updated_at"]
+    assert await columns_of(connection, "pending_call_counts") == [*keys, "hour", *counters, "started_at", "changed_at"]
     drift = await connection.prepare("select * from call_stats_drift(null, now()::date, now()::date)")
-    assert [attribute.name for attribute in drift.get_attributes()] == changes[1:]
+    assert [attribute.name for attribute in drift.get_attributes()] == [*keys, *counters, *HOURS]
+
+
+async def test_a_change_counts_for_what_its_call_counts_for(connection: asyncpg.Connection) -> None:
+    for facts in ("null::calls", "null::call_changes"):
+        counts = await connection.prepare(f"select * from call_counts({facts})")
+        assert [attribute.name for attribute in counts.get_attributes()] == await counters_of_a_call(connection)
 
 
 async def test_a_counter_of_the_rollup_holds_more_than_one_calls_counter(connection: asyncpg.Connection) -> None:
     rows = await connection.fetch(
         "select attname, format_type(atttypid, null) as kind, attnotnull from pg_attribute"
-        " where attrelid = 'call_stats_daily'::regclass and attname = any($1)",
+        " where attrelid = 'call_stats_folded'::regclass and attname = any($1)",
         list(sums_of(METRICS) | INTERNAL),
     )
     assert {(row["attname"].endswith("_sum"), row["kind"], row["attnotnull"]) for row in rows} == {

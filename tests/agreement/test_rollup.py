@@ -4,7 +4,8 @@ import asyncio
 import copy
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ import pytest
 
 from tests.agreement import recount
 from tests.conftest import Database
-from tests.given import NOW, Given
+from tests.given import NOW, Given, fold
 
 WRITERS, TRANSACTIONS = 8, 40
 DAYS = [NOW.replace(hour=0) - timedelta(days=days) for days in range(6)]
@@ -32,20 +33,44 @@ DISPOSITIONS = (
 
 
 async def assert_it_is_a_recount(connection: asyncpg.Connection) -> None:
-    """The rollup is what the calls add up to, by its own account and by another, and nothing is left lying about."""
+    """The rollup is what the calls add up to, by its own account and by another, before a fold and after it."""
+    expected = await recount.rollup(connection)
+    await _assert_it_is(expected, connection)
+    await fold(connection)
+    await _assert_it_is(expected, connection)
+    assert not await connection.fetchval("select count(*) from call_stats_folded where total_calls <= 0")
+
+
+async def _assert_it_is(expected: dict[Any, Any], connection: asyncpg.Connection) -> None:
     assert await connection.fetchval(DRIFT) == 0
     rows = await connection.fetch("select * from call_stats_daily")
-    expected = await recount.rollup(connection)
+    hours = await _hours(connection)
     found = {
-        (row["agency_id"], row["stat_date"], row["campaign_id"], row["client_id"]): {
-            name: row[name] for name in next(iter(expected.values()), {})
+        _key(row): {
+            name: hours[name, *_key(row)] if name in recount.BY_HOUR else row[name]
+            for name in next(iter(expected.values()), {})
         }
         for row in rows
     }
     assert len(found) == len(rows)
     assert found == expected
     assert all(counted["total_calls"] > 0 for counted in found.values())
-    assert await connection.fetchval("select count(*) from call_stats_changes") == 0
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["agency_id"], row["stat_date"], row["campaign_id"], row["client_id"]
+
+
+async def _hours(connection: asyncpg.Connection) -> dict[tuple[Any, ...], list[int]]:
+    """The hours as the heatmap reads them: what is folded, and the changes that wait."""
+    hours: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 24)
+    for row in await connection.fetch("select * from call_stats_folded"):
+        for name in recount.BY_HOUR:
+            hours[name, *_key(row)] = row[name]
+    for row in await connection.fetch("select * from pending_call_counts"):
+        for name in recount.BY_HOUR:
+            hours[name, *_key(row)][row["hour"]] += row[name.removesuffix("_by_hour")]
+    return hours
 
 
 class Undone(Exception):
@@ -353,15 +378,15 @@ async def test_repairs_mend_what_hands_broke_while_writers_are_writing(
         async def break_things() -> None:
             chance = random.Random(3)  # noqa: S311
             for _ in range(40):
-                row = "(select ctid from call_stats_daily order by random() limit 1 for update skip locked)"
+                row = "(select ctid from call_stats_folded order by random() limit 1 for update skip locked)"
                 await hands.execute(
                     chance.choice(
                         (
-                            f"delete from call_stats_daily where ctid = {row}",
-                            f"update call_stats_daily set total_calls = total_calls - 1 where ctid = {row}",
-                            f"update call_stats_daily set talk_ratio_sum = 7, sms_sent = -1 where ctid = {row}",
-                            f"update call_stats_daily set connected_calls_by_hour[13] = 5 where ctid = {row}",
-                            "insert into call_stats_daily (agency_id, stat_date, total_calls, emails_sent)"
+                            f"delete from call_stats_folded where ctid = {row}",
+                            f"update call_stats_folded set total_calls = total_calls - 1 where ctid = {row}",
+                            f"update call_stats_folded set talk_ratio_sum = 7, sms_sent = -1 where ctid = {row}",
+                            f"update call_stats_folded set connected_calls_by_hour[13] = 5 where ctid = {row}",
+                            "insert into call_stats_folded (agency_id, stat_date, total_calls, emails_sent)"
                             f" values ('{uuid4()}', '2026-02-16', {chance.randint(-1, 3)}, 2)",
                         )
                     )
@@ -385,7 +410,8 @@ async def test_two_repairs_at_once_post_the_difference_once(
     agency = await given.agency()
     for day in DAYS:
         await given.calls(agency, 3, started_at=day)
-    await connection.execute("update call_stats_daily set total_calls = 9, emails_sent = 4")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = 9, emails_sent = 4")
     async with connections(database, 4) as opened:
         repaired = await asyncio.gather(*(each.fetchval(REPAIR) for each in opened))
     assert sorted(repaired) == [0, 0, 0, len(DAYS)]
@@ -397,13 +423,14 @@ async def test_an_hour_that_was_broken_is_found_and_mended(connection: asyncpg.C
     agency = await given.agency()
     await given.calls(agency, 2, started_at=DAYS[0], disposition="appointment_booked")
     await given.calls(agency, 3, started_at=DAYS[1])
-    await connection.execute("update call_stats_daily set meetings_booked_by_hour[24] = 1")
-    await connection.execute("update call_stats_daily set total_calls_by_hour[1] = 0 where stat_date = $1", DAYS[0])
+    await fold(connection)
+    await connection.execute("update call_stats_folded set meetings_booked_by_hour[24] = 1")
+    await connection.execute("update call_stats_folded set total_calls_by_hour[1] = 0 where stat_date = $1", DAYS[0])
     (first, second) = await connection.fetch(f"select * from call_stats_drift(null, {EVER}) order by stat_date")
-    assert (first["stat_date"], first["total_calls"], first["total_calls_by_hour"]) == (DAYS[1].date(), 0, None)
+    assert (first["stat_date"], first["total_calls"], first["total_calls_by_hour"]) == (DAYS[1].date(), 0, [0] * 24)
     assert first["meetings_booked_by_hour"] == [0] * 23 + [-1]
     assert second["total_calls_by_hour"] == [2] + [0] * 23
-    assert second["connected_calls_by_hour"] is None
+    assert second["connected_calls_by_hour"] == [0] * 24
     await connection.execute("delete from calls where started_at = $1", DAYS[1])
     assert await connection.fetchval(REPAIR) == 2
     await assert_it_is_a_recount(connection)
@@ -414,7 +441,8 @@ async def test_a_repair_counts_what_its_own_transaction_wrote_once(
 ) -> None:
     agency = await given.agency()
     await given.call(agency)
-    await connection.execute("update call_stats_daily set sms_sent = 4")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set sms_sent = 4")
     async with connection.transaction():
         await given.calls(agency, 2)
         assert await connection.fetchval(REPAIR) == 1
@@ -429,7 +457,8 @@ async def test_a_repair_is_right_even_if_the_broken_day_loses_its_last_call_mean
     agency = await given.agency()
     leaving = await given.calls(agency, 2)
     await given.calls(agency, 3)
-    await connection.execute("update call_stats_daily set total_calls = 2")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = 2")
     async with connections(database, 1) as (mender,):
         async with mender.transaction():
             await mender.execute(REPAIR)
@@ -443,39 +472,41 @@ async def test_a_change_of_nothing_that_counts_leaves_the_rollup_untouched(
     connection: asyncpg.Connection, given: Given
 ) -> None:
     agency = await given.agency()
-    call = await given.call(agency)
-    rows = await connection.fetch("select ctid, xmin, * from call_stats_daily")
+    await given.calls(agency, 2)
+    await fold(connection)
+    rows = await connection.fetch("select ctid, xmin, * from call_stats_folded")
     await connection.execute("update calls set summary = 'Well', ended_at = now(), has_recording = true")
-    await connection.execute("update calls set started_at = started_at + '1 minute', disposition = disposition")
+    await connection.execute("update calls set disposition = disposition where id in (select id from calls limit 1)")
     await connection.execute("update calls set status = 'failed' where false")
     await connection.execute("delete from calls where false")
-    async with connection.transaction():
-        await connection.execute("update calls set emails_sent = 5 where id = $1", call)
-        await connection.execute("update calls set emails_sent = 0 where id = $1", call)
-        await given.call(agency, started_at=DAYS[3], ultravox_call_id="brief")
-        await connection.execute("delete from calls where ultravox_call_id = 'brief'")
-    assert await connection.fetch("select ctid, xmin, * from call_stats_daily") == rows
+    await fold(connection)
+    assert await connection.fetch("select ctid, xmin, * from call_stats_folded") == rows
     await assert_it_is_a_recount(connection)
 
 
-async def test_numbers_show_at_commit_or_inside_the_transaction_when_it_sets_its_constraints_immediate(
-    connection: asyncpg.Connection, given: Given
+async def test_a_transaction_sees_its_own_calls_counted_and_others_see_them_when_it_commits(
+    database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
     agency = await given.agency()
     total = "select coalesce(sum(total_calls), 0)::integer from call_stats_daily"
-    async with connection.transaction():
-        await given.calls(agency, 2)
-        assert await connection.fetchval(total) == 0
-        await connection.execute("set constraints all immediate")
-        assert await connection.fetchval(total) == 2
-        await given.calls(agency, 3, started_at=DAYS[2])
-        assert await connection.fetchval(total) == 5
-        await connection.execute("delete from calls where started_at < $1", DAYS[1])
-        assert await connection.fetchval(total) == 2
-        await connection.execute("set constraints all deferred")
-        await given.call(agency)
-        assert await connection.fetchval(total) == 2
-    assert await connection.fetchval(total) == 3
+    async with connections(database, 1) as (other,):
+        async with connection.transaction():
+            await given.calls(agency, 2)
+            assert await connection.fetchval(total) == 2
+            await fold(connection)
+            await given.calls(agency, 3, started_at=DAYS[2])
+            assert await connection.fetchval(total) == 5
+            await connection.execute("delete from calls where started_at < $1", DAYS[1])
+            assert await connection.fetchval(total) == 2
+            undone = connection.transaction()
+            await undone.start()
+            await given.calls(agency, 4)
+            await fold(connection)
+            assert await connection.fetchval(total) == 6
+            await undone.rollback()
+            assert await connection.fetchval(total) == 2
+            assert await other.fetchval(total) == 0
+        assert await other.fetchval(total) == 2
     await assert_it_is_a_recount(connection)
 
 
@@ -524,10 +555,11 @@ async def test_a_repair_is_limited_to_the_agency_and_days_it_is_told(
     for agency in (ours, theirs):
         for day in DAYS[:3]:
             await given.call(agency, started_at=day)
-    await connection.execute("update call_stats_daily set total_calls = 9")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = 9")
     repaired = "select repair_call_stats($1, $2, $2)"
     assert await connection.fetchval(repaired, ours, DAYS[1].date()) == 1
-    right = await connection.fetch("select agency_id, stat_date from call_stats_daily where total_calls = 1")
+    right = await connection.fetch("select agency_id, stat_date from call_stats_folded where total_calls = 1")
     assert [tuple(row) for row in right] == [(ours, DAYS[1].date())]
     assert await connection.fetchval(DRIFT) == 5
     assert await connection.fetchval(REPAIR) == 5

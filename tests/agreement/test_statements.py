@@ -44,7 +44,7 @@ class Counted:
     @property
     def tables(self) -> list[str]:
         """The table that each report's statement begins with, in alphabetical order."""
-        names = ("call_stats_daily", "call_batches", "calls")
+        names = ("call_stats_parts", "call_stats_folded", "call_batches", "calls")
         return sorted(next(name for name in names if re.search(rf"\b{name}\b", sql)) for sql in self.reports)
 
     def sums(self) -> set[str]:
@@ -104,7 +104,7 @@ async def test_a_full_dashboard_of_seven_sections_costs_four_statements(known: R
     """One for the five daily sections together, one each for the batches, the heatmap and the objections."""
     with _counting() as counted:
         answer = await known.graphql(DASHBOARD, owner, daily={"period": "LAST_7_DAYS"})
-    assert counted.tables == ["call_batches", "call_stats_daily", "call_stats_daily", "call_stats_daily"]
+    assert counted.tables == ["call_batches", "call_stats_folded", "call_stats_parts", "call_stats_parts"]
     assert counted.all == counted.reports
     # Shared as it is, each section has its own numbers.
     assert answer["overview"]["summary"]["totalCalls"] == 2
@@ -122,7 +122,7 @@ async def test_five_daily_sections_with_other_filters_cost_one_statement_for_eac
         quality(filters: {clientId: "00000000-0000-0000-0000-000000000001"}) { trend { completedCalls } }
         campaigns(filters: {campaignId: "00000000-0000-0000-0000-000000000001"}) { campaignStats { totalCalls } }
     }"""
-    assert (await _asked(known, owner, document)).tables == ["call_stats_daily"] * 5
+    assert (await _asked(known, owner, document)).tables == ["call_stats_parts"] * 5
 
 
 async def test_equal_filters_share_a_statement_however_they_are_written(known: Running, owner: UUID) -> None:
@@ -132,7 +132,7 @@ async def test_equal_filters_share_a_statement_however_they_are_written(known: R
         quality(filters: $days) { quality { totalInterruptions } }
         again: overview(filters: $days) { toolUsage { smsSent } }
     }"""
-    assert (await _asked(known, owner, document, days={"period": "LAST_7_DAYS"})).tables == ["call_stats_daily"]
+    assert (await _asked(known, owner, document, days={"period": "LAST_7_DAYS"})).tables == ["call_stats_parts"]
 
 
 async def test_the_same_days_asked_for_in_another_way_are_another_question(known: Running, owner: UUID) -> None:
@@ -217,19 +217,19 @@ async def test_campaigns_read_only_the_half_that_is_selected(known: Running, own
     assert (await _asked(known, owner, "{ campaigns { __typename } }")).all == []
     assert (await _asked(known, owner, "{ campaigns { pagination { total } } }")).tables == ["call_batches"]
     stats = await _asked(known, owner, "{ campaigns { campaignStats { campaignName } } }")
-    assert stats.tables == ["call_stats_daily"]
+    assert stats.tables == ["call_stats_parts"]
 
 
 @pytest.mark.parametrize(
     ("report", "tables"),
     [
-        ("overview", ["call_stats_daily"]),
-        ("timeseries", ["call_stats_daily"]),
-        ("funnel", ["call_stats_daily"]),
-        ("campaigns", ["call_batches", "call_stats_daily"]),
-        ("quality", ["call_stats_daily"]),
-        ("heatmap", ["call_stats_daily"]),
-        ("objections", ["call_stats_daily"]),
+        ("overview", ["call_stats_parts"]),
+        ("timeseries", ["call_stats_parts"]),
+        ("funnel", ["call_stats_parts"]),
+        ("campaigns", ["call_batches", "call_stats_parts"]),
+        ("quality", ["call_stats_parts"]),
+        ("heatmap", ["call_stats_folded"]),
+        ("objections", ["call_stats_parts"]),
     ],
 )
 async def test_a_legacy_endpoint_costs_one_statement_and_campaigns_two(

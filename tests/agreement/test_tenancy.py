@@ -596,7 +596,7 @@ async def test_what_stands_only_in_the_agencys_own_table_is_read_for_who_sees_th
 ) -> None:
     planted = "Known to the agency alone"
     await outside.connection.execute(
-        "insert into agency_findings_daily (agency_id, stat_date, kind, text, count, handled)"
+        "insert into agency_findings_folded (agency_id, stat_date, kind, text, count, handled)"
         " values ($1, $2, 'objection', $3, 100000, 0)",
         outside.ours.id,
         NOW.date(),
@@ -609,7 +609,7 @@ async def test_what_stands_only_in_the_agencys_own_table_is_read_for_who_sees_th
             body = await outside.ask(door, "objections", outside.ours.users[role], narrowed)
             assert (planted.encode() in body) == (name == "nothing" and role not in CLIENT_ROLES)
     finally:
-        await outside.connection.execute("delete from agency_findings_daily where text = $1", planted)
+        await outside.connection.execute("delete from agency_findings_folded where text = $1", planted)
         await outside.connection.execute("select raise_data_version($1)", outside.ours.id)
 
 

@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from tests.conftest import Database
-from tests.given import Given
+from tests.given import Given, fold
 
 NIL = UUID(int=0)
-VERSION = f"select coalesce(sum(version), 0)::bigint from data_versions where agency_id in ($1, '{NIL}')"
-EXACT = "select agency_id, sum(version)::bigint as version from data_versions group by agency_id"
+VERSION = Path("gateway/sql/version.sql").read_text("utf-8")
+EXACT = """
+select agency_id, sum(version)::bigint as version
+from (select agency_id, version from data_versions union all select agency_id, 1 from call_changes) as parts
+group by agency_id
+"""
 
 # Each is one transaction about the first agency, whose rows are named as in `World`.
 CHANGES = {
@@ -47,8 +52,7 @@ CHANGES = {
         "insert into calls (agency_id) values (:agency)",
         "insert into calls (agency_id) select :agency from generate_series(1, 50)",
         "update calls set emails_sent = 7 where id = :call",
-        "update calls set transcript = '[]' where id = :call",
-        "update calls set summary = 'Counts for nothing' where id = :call",
+        "update calls set analysis_status = 'processing' where id = :call",
         "delete from calls where id = :call",
     ),
 }
@@ -208,7 +212,8 @@ async def test_a_repair_of_the_rollup_raises_the_agency_that_was_wrong(
     ours, theirs = await given.agency(), await given.agency()
     await given.call(ours)
     await given.call(theirs)
-    await connection.execute("update call_stats_daily set sms_sent = 4 where agency_id = $1", ours)
+    await fold(connection)
+    await connection.execute("update call_stats_folded set sms_sent = 4 where agency_id = $1", ours)
     repair = "select repair_call_stats(null, '2000-01-01', '2100-01-01')"
     assert await raised_by(connection, lambda: connection.execute(repair)) == {ours}
 
@@ -219,8 +224,9 @@ async def test_a_repair_of_the_findings_raises_the_agency_that_was_wrong(
     ours, theirs = await given.agency(), await given.agency()
     for agency in (ours, theirs):
         await given.call(agency, objections=[{"text": "No time"}])
-    await connection.execute("update call_findings_daily set count = 4 where agency_id = $1", ours)
-    repair = "select repair_call_findings(null, '2000-01-01', '2100-01-01')"
+    await fold(connection)
+    await connection.execute("update call_findings_folded set count = 4 where agency_id = $1", ours)
+    repair = "select repair_call_stats(null, '2000-01-01', '2100-01-01')"
     assert await raised_by(connection, lambda: connection.execute(repair)) == {ours}
 
 
@@ -258,7 +264,7 @@ async def test_nobody_waits_for_a_transaction_that_is_left_open(
         assert await connection.fetchval(VERSION, agency) == before + 2
         await also_held.commit()
         await held.commit()
-        assert await connection.fetchval(VERSION, agency) == before + 4
+        assert await connection.fetchval(VERSION, agency) == before + 5
 
 
 async def test_every_commit_of_eight_writers_is_seen_in_the_version(
@@ -298,11 +304,31 @@ async def test_every_commit_of_eight_writers_is_seen_in_the_version(
     await asyncio.gather(*(write(number) for number in range(8)))
     done.set()
     await watching
-    assert await connection.fetchval(VERSION, agency) == before + 8 * 20
-    # One commit, one call: a version stands for one state of the data.
-    assert all(version - before == calls for version, calls in seen)
+    assert await connection.fetchval(VERSION, agency) == before + 2 * 8 * 20
+    # One commit, one call, which is a change of its own: a version stands for one state of the data.
+    assert all(version - before == 2 * calls for version, calls in seen)
     # And there are no more rows to add up than writers.
     assert await connection.fetchval("select count(*) from data_versions where agency_id = $1", agency) <= 8
+
+
+async def test_a_fold_and_a_truncate_never_bring_back_a_version(connection: asyncpg.Connection, given: Given) -> None:
+    agency = await given.agency()
+    versions = []
+    for statement in (
+        "insert into calls (agency_id) select $1::uuid from generate_series(1, 5)",
+        "update calls set emails_sent = 2 where agency_id = $1",
+        "update calls set summary = 'Counts for nothing' where agency_id = $1",
+        "delete from calls where agency_id = $1 and id = (select min(id::text)::uuid from calls)",
+    ):
+        await connection.execute(statement, agency)
+        versions.append(await connection.fetchval(VERSION, agency))
+        await fold(connection)
+        assert await connection.fetchval(VERSION, agency) == versions[-1]
+    assert versions == [versions[0], versions[0] + 10, versions[0] + 10, versions[0] + 11]
+    await connection.execute("insert into calls (agency_id) select $1::uuid from generate_series(1, 5)", agency)
+    before = await connection.fetchval(VERSION, agency)
+    await connection.execute("truncate calls cascade")
+    assert await connection.fetchval(VERSION, agency) > before
 
 
 async def test_an_agency_nobody_has_heard_of_has_a_version_too(connection: asyncpg.Connection) -> None:

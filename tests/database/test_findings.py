@@ -12,7 +12,7 @@ import pytest
 
 from tests.agreement.findings import DRIFT, EVER, REPAIR, ROLLUPS, assert_it_is_a_recount
 from tests.conftest import Database
-from tests.given import NOW, Given
+from tests.given import NOW, Given, fold
 
 DAYS = [NOW.replace(hour=0) - timedelta(days=days) for days in range(3)]
 
@@ -66,7 +66,8 @@ async def test_calls_without_findings_write_nothing_about_findings(
     await given.calls(agency, 5)
     await connection.execute("update calls set disposition = 'voicemail', started_at = started_at - interval '1 day'")
     await connection.execute("delete from calls")
-    for table in ("call_findings_changes", *ROLLUPS):
+    await fold(connection)
+    for table in ROLLUPS:
         assert await connection.fetchval(f"select pg_relation_size('{table}')") == 0
 
 
@@ -75,11 +76,13 @@ async def test_a_change_of_nothing_that_was_found_leaves_the_rows_untouched(
 ) -> None:
     agency = await given.agency()
     await given.calls(agency, 3, started_at=DAYS[1], objections=[{"text": "No time"}])
+    await fold(connection)
     rows = [await connection.fetch(f"select ctid, xmin, * from {table}") for table in ROLLUPS]
     await connection.execute("update calls set summary = 'Well', started_at = started_at + interval '1 hour'")
     async with connection.transaction():
         await connection.execute("update calls set objections = '[]'")
         await connection.execute('update calls set objections = \'[{"text": " No  time "}]\'')
+    await fold(connection)
     assert [await connection.fetch(f"select ctid, xmin, * from {table}") for table in ROLLUPS] == rows
     await assert_it_is_a_recount(connection)
 
@@ -90,7 +93,8 @@ async def test_numbers_that_are_equal_and_written_otherwise_are_two_texts(
     agency = await given.agency()
     await given.call(agency, objections=[{"text": 1}])
     await connection.execute("update calls set objections = '[{\"text\": 1.0}]'")
-    assert await connection.fetchval("select text from agency_findings_daily") == "1.0"
+    await fold(connection)
+    assert await connection.fetchval("select text from agency_findings_folded") == "1.0"
     await assert_it_is_a_recount(connection)
 
 
@@ -99,35 +103,9 @@ async def test_texts_may_be_longer_than_an_index_entry(connection: asyncpg.Conne
     chance = random.Random(1)  # noqa: S311
     long = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyzäöü漢字", k=50_000)) for _ in range(2)]
     await given.calls(agency, 2, objections=[{"text": text, "handled": True} for text in (*long, long[0] + " ")])
-    rows = await connection.fetch("select text, count, handled from agency_findings_daily order by count")
+    await fold(connection)
+    rows = await connection.fetch("select text, count, handled from agency_findings_folded order by count")
     assert [tuple(row) for row in rows] == [(long[1], 2, 2), (long[0], 4, 4)]
-    await assert_it_is_a_recount(connection)
-
-
-async def test_numbers_show_inside_the_transaction_when_it_sets_its_constraints_immediate(
-    connection: asyncpg.Connection, given: Given
-) -> None:
-    agency = await given.agency()
-    total = "select coalesce(sum(count), 0)::integer from agency_findings_daily"
-    texts = [{"text": "No time"}]
-    async with connection.transaction():
-        await given.calls(agency, 2, objections=texts)
-        assert await connection.fetchval(total) == 0
-        await connection.execute("set constraints all immediate")
-        assert await connection.fetchval(total) == 2
-        await given.calls(agency, 3, objections=texts)
-        assert await connection.fetchval(total) == 5
-        await connection.execute("set constraints all deferred")
-        await given.call(agency, objections=texts)
-        assert await connection.fetchval(total) == 5
-        undone = connection.transaction()
-        await undone.start()
-        await given.call(agency, objections=texts)
-        await connection.execute("set constraints all immediate")
-        assert await connection.fetchval(total) == 7
-        await undone.rollback()
-        assert await connection.fetchval(total) == 5
-    assert await connection.fetchval(total) == 6
     await assert_it_is_a_recount(connection)
 
 
@@ -140,19 +118,20 @@ async def test_a_truncate_empties_the_tables_and_forgets_what_its_transaction_no
         await given.call(agency, objections=[{"text": "Before"}])
         await connection.execute("truncate calls cascade")
         await given.call(agency, objections=[{"text": "After"}])
-    assert await connection.fetchval("select string_agg(text, ' ') from call_findings_daily") == "After"
+    await fold(connection)
+    assert await connection.fetchval("select string_agg(text, ' ') from call_findings_folded") == "After"
     await assert_it_is_a_recount(connection)
 
 
 DAMAGE = (
-    "delete from call_findings_daily",
-    "delete from agency_findings_daily",
-    "update call_findings_daily set count = count + 3, handled = 0",
-    "update agency_findings_daily set count = -1",
-    "update call_findings_daily set text = 'Other words'",
-    f"insert into call_findings_daily (agency_id, stat_date, kind, text, count, handled)"
+    "delete from call_findings_folded",
+    "delete from agency_findings_folded",
+    "update call_findings_folded set count = count + 3, handled = 0",
+    "update agency_findings_folded set count = -1",
+    "update call_findings_folded set text = 'Other words'",
+    f"insert into call_findings_folded (agency_id, stat_date, kind, text, count, handled)"
     f" values ('{uuid4()}', '2026-02-01', 'signal', 'Invented', 2, 0)",
-    f"insert into agency_findings_daily (agency_id, stat_date, kind, text, count, handled)"
+    f"insert into agency_findings_folded (agency_id, stat_date, kind, text, count, handled)"
     f" values ('{uuid4()}', '2026-02-01', 'signal', 'Invented', 0, 2)",
 )
 
@@ -163,6 +142,7 @@ async def test_damage_is_found_and_one_repair_mends_it(
 ) -> None:
     agency = await given.agency()
     await given.calls(agency, 3, objections=[{"text": "No time"}], buying_signals=[{"text": "When?"}])
+    await fold(connection)
     await connection.execute(damage)
     drifted = await connection.fetchval(DRIFT)
     assert drifted > 0
@@ -179,8 +159,9 @@ async def test_repairs_mend_while_writers_write(
 ) -> None:
     agency = await given.agency()
     await given.calls(agency, 50, objections=[{"text": "No time"}], started_at=DAYS[1])
-    await connection.execute("update call_findings_daily set count = 7")
-    await connection.execute("delete from agency_findings_daily")
+    await fold(connection)
+    await connection.execute("update call_findings_folded set count = 7")
+    await connection.execute("delete from agency_findings_folded")
 
     async def write() -> None:
         own = await asyncpg.connect(database.dsn)
@@ -205,10 +186,11 @@ async def test_a_repair_is_limited_to_the_agency_and_days_it_is_told(
     ours, theirs = await given.agency(), await given.agency()
     for agency, day in product((ours, theirs), DAYS[:2]):
         await given.call(agency, started_at=day, objections=[{"text": "No time"}])
-    await connection.execute("update agency_findings_daily set count = 9")
-    repair = "select repair_call_findings($1, $2, $2)"
+    await fold(connection)
+    await connection.execute("update agency_findings_folded set count = 9")
+    repair = "select repair_call_stats($1, $2, $2)"
     assert await connection.fetchval(repair, ours, DAYS[1].date()) == 1
-    right = await connection.fetch("select agency_id, stat_date from agency_findings_daily where count = 1")
+    right = await connection.fetch("select agency_id, stat_date from agency_findings_folded where count = 1")
     assert [tuple(row) for row in right] == [(ours, DAYS[1].date())]
 
 
@@ -217,25 +199,33 @@ async def test_the_scheduled_recount_repairs_the_findings_in_its_own_transaction
 ) -> None:
     agency = await given.agency()
     await given.call(agency, objections=[{"text": "No time"}])
-    await connection.execute("update agency_findings_daily set count = 4")
-    await connection.execute("update call_stats_daily set total_calls = 4")
+    await fold(connection)
+    await connection.execute("update agency_findings_folded set count = 4")
+    await connection.execute("update call_stats_folded set total_calls = 4")
     (run,) = await connection.fetch("select * from recount_call_stats(7, $1)", datetime(2026, 2, 16, 12, tzinfo=UTC))
     assert (run["status"], run["rows"], run["rows_repaired"]) == ("completed", 1, 2)
     await assert_it_is_a_recount(connection)
 
 
 async def test_postgresql_writes_the_definition_into_the_query_that_uses_it(connection: asyncpg.Connection) -> None:
-    query = "select f.* from calls as c cross join lateral call_findings(c) as f"
-    plan = "\n".join(row[0] for row in await connection.fetch(f"explain (verbose) {query}"))
-    assert "call_findings" not in plan
-    assert "jsonb_array_elements" in plan
+    for table in ("calls", "call_changes"):
+        query = f"select f.* from {table} as c cross join lateral call_findings(c) as f"
+        plan = "\n".join(row[0] for row in await connection.fetch(f"explain (verbose) {query}"))
+        assert "call_findings" not in plan
+        assert "call_change(" not in plan
+        assert "jsonb_array_elements" in plan
 
 
 async def test_nobody_else_may_repair(connection: asyncpg.Connection) -> None:
     role = f"somebody_{uuid4().hex[:8]}"
     async with connection.transaction():
         await connection.execute(f"create role {role}; set local role {role}")
-        for call in (f"repair_call_findings(null, {EVER})", "queue_call_findings()"):
+        for call in (
+            f"repair_call_stats(null, {EVER})",
+            f"fold_call_changes(false, null, {EVER})",
+            "try_fold_call_changes()",
+            "add_to_data_version(null, 1)",
+        ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 async with connection.transaction():
                     await connection.execute(f"select {call}")

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from database.rebuild import RebuildError, rebuild
+from tests.given import fold
 
 DRIFT = "select count(*) from call_stats_drift(null, '2000-01-01', '2100-01-01')"
 
@@ -52,17 +53,19 @@ async def test_an_empty_database_has_nothing_to_rebuild(connection):
 
 async def test_a_rollup_that_is_right_is_left_alone(connection):
     await agency_with_calls(connection, "2026-02-10", "2026-02-11")
-    touched = await connection.fetch("select ctid, xmin from call_stats_daily")
+    await fold(connection)
+    touched = await connection.fetch("select ctid, xmin from call_stats_folded")
     assert await rebuilt(connection) == (0, [(0, 1), (1, 1)])
-    assert await connection.fetch("select ctid, xmin from call_stats_daily") == touched
+    assert await connection.fetch("select ctid, xmin from call_stats_folded") == touched
 
 
 async def test_lost_wrong_and_invented_rows_are_repaired_from_the_first_day_to_the_last(connection):
     agency = await agency_with_calls(connection, "2026-02-10", "2026-02-11", "2026-02-11")
-    await connection.execute("delete from call_stats_daily where stat_date = '2026-02-10'")
-    await connection.execute("update call_stats_daily set total_calls = 7, total_duration_seconds = 1")
+    await fold(connection)
+    await connection.execute("delete from call_stats_folded where stat_date = '2026-02-10'")
+    await connection.execute("update call_stats_folded set total_calls = 7, total_duration_seconds = 1")
     await connection.executemany(
-        "insert into call_stats_daily (agency_id, stat_date, total_calls) values ($1, $2, 3)",
+        "insert into call_stats_folded (agency_id, stat_date, total_calls) values ($1, $2, 3)",
         [(agency, date(2025, 12, 31)), (agency, date(2026, 3, 1))],
     )
     repaired, told = await rebuilt(connection)
@@ -75,24 +78,25 @@ async def test_lost_wrong_and_invented_rows_are_repaired_from_the_first_day_to_t
 async def test_what_was_found_is_repaired_as_well(connection):
     agency = await agency_with_calls(connection, "2026-02-10")
     await connection.execute("""update calls set objections = '[{"text": "No time"}]'""")
-    await connection.execute("delete from call_findings_daily")
-    await connection.execute("update agency_findings_daily set count = 9")
+    await fold(connection)
+    await connection.execute("delete from call_findings_folded")
+    await connection.execute("update agency_findings_folded set count = 9")
     assert (await rebuilt(connection))[0] == 2
     assert await connection.fetchval("select count(*) from call_findings_drift(null, '2000-01-01', '2100-01-01')") == 0
     await connection.execute("delete from agencies where id = $1", agency)
     await connection.execute(
-        "insert into agency_findings_daily (agency_id, stat_date, kind, text, count, handled)"
+        "insert into agency_findings_folded (agency_id, stat_date, kind, text, count, handled)"
         " values ($1, '2025-02-10', 'signal', 'Of a time that is gone', 1, 0)",
         agency,
     )
     assert (await rebuilt(connection, agency=agency))[0] == 1
-    assert await connection.fetchval("select count(*) from agency_findings_daily") == 0
+    assert await connection.fetchval("select count(*) from agency_findings_folded") == 0
 
 
 async def test_counts_of_an_agency_that_is_gone_are_cleared(connection):
     gone = uuid4()
     await connection.execute(
-        "insert into call_stats_daily (agency_id, stat_date, total_calls) values ($1, '2026-02-10', 3)", gone
+        "insert into call_stats_folded (agency_id, stat_date, total_calls) values ($1, '2026-02-10', 3)", gone
     )
     assert (await rebuilt(connection, agency=gone))[0] == 1
     assert await totals(connection) == {}
@@ -100,7 +104,8 @@ async def test_counts_of_an_agency_that_is_gone_are_cleared(connection):
 
 async def test_only_the_days_that_were_asked_for_are_rebuilt(connection):
     await agency_with_calls(connection, "2026-01-31", "2026-02-01", "2026-02-28", "2026-03-01")
-    await connection.execute("update call_stats_daily set total_calls = 9")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = 9")
     assert await rebuilt(connection, from_day="2026-02-01", to_day="2026-02-28") == (2, [(0, 1), (1, 1)])
     assert await totals(connection) == {"2026-01-31": 9, "2026-02-01": 1, "2026-02-28": 1, "2026-03-01": 9}
     assert (await rebuilt(connection, from_day="2026-03-01"))[0] == 1
@@ -115,9 +120,10 @@ async def test_days_without_anything_are_no_error(connection):
 
 async def test_only_the_agency_that_was_asked_for_is_rebuilt(connection):
     ours, theirs = [await agency_with_calls(connection, "2026-02-10") for _ in range(2)]
-    await connection.execute("update call_stats_daily set total_calls = 9")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = 9")
     assert (await rebuilt(connection, agency=ours))[0] == 1
-    left = await connection.fetch("select agency_id from call_stats_daily where total_calls = 9")
+    left = await connection.fetch("select agency_id from call_stats_folded where total_calls = 9")
     assert [row["agency_id"] for row in left] == [theirs]
 
 
@@ -140,7 +146,8 @@ async def test_an_open_transaction_is_refused_because_each_chunk_is_one(connecti
 
 async def test_what_was_done_stays_done_when_it_is_interrupted(connection):
     await agency_with_calls(connection, "2026-01-10", "2026-02-10")
-    await connection.execute("update call_stats_daily set total_calls = 9")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = 9")
 
     def interrupt(done, _total):
         if done == 1:
@@ -153,7 +160,8 @@ async def test_what_was_done_stays_done_when_it_is_interrupted(connection):
 
 async def test_calls_that_arrive_meanwhile_are_counted_once(connection, database):
     agency = await agency_with_calls(connection, *(f"2026-{month:02}-10" for month in range(1, 13)))
-    await connection.execute("update call_stats_daily set total_calls = total_calls + 5")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = total_calls + 5")
 
     async def keep_calling():
         other = await asyncpg.connect(database.dsn)

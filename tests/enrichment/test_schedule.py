@@ -11,7 +11,7 @@ import database as database_room
 from enrichment.connections import Connections
 from enrichment.schedule import Schedule
 from tests.conftest import Database
-from tests.given import Given
+from tests.given import Given, fold
 
 RECOUNT = "select * from recount_call_stats($1, $2)"
 NOON = datetime(2026, 2, 16, 12, 30, tzinfo=UTC)
@@ -22,7 +22,8 @@ async def damaged(given: Given, connection: asyncpg.Connection, now: datetime, *
     agency = await given.agency()
     for days in days_ago:
         await given.call(agency, started_at=now - timedelta(days=days))
-    await connection.execute("update call_stats_daily set total_calls = total_calls + 5")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = total_calls + 5")
 
 
 async def totals(connection: asyncpg.Connection) -> list[int]:
@@ -82,12 +83,12 @@ async def test_one_that_died_in_the_middle_leaves_its_slot_to_another(
 
 async def test_one_that_fails_says_why_and_is_tried_again(given: Given, connection: asyncpg.Connection) -> None:
     await damaged(given, connection, NOON, 0)
-    await connection.execute("alter table call_stats_daily add constraint broken check (total_calls > 100) not valid")
+    await connection.execute("alter table call_stats_folded add constraint broken check (total_calls > 100) not valid")
     (run,) = await connection.fetch(RECOUNT, 7, NOON)
     assert (run["status"], run["rows_repaired"]) == ("failed", None)
     assert "broken" in run["error"]
     assert await totals(connection) == [6]
-    await connection.execute("alter table call_stats_daily drop constraint broken")
+    await connection.execute("alter table call_stats_folded drop constraint broken")
     (run,) = await connection.fetch(RECOUNT, 7, NOON)
     assert (run["status"], run["rows_repaired"]) == ("completed", 1)
     assert await totals(connection) == [1]

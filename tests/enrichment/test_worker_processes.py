@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Database
 from tests.enrichment.processes import run, workers
 from tests.enrichment.scenes import WAITING, waiting
-from tests.given import Given
+from tests.given import Given, fold
 from tests.running import Running
 
 # Said by nobody of the corpus: a call that was booked, with an objection that was handled and a question of interest.
@@ -161,7 +161,8 @@ async def test_damage_is_found_by_reconcile_and_repaired_once_by_two_workers_sch
     now = await connection.fetchval("select now()")
     await given.calls(agency, 3, started_at=now)
     assert run(database.dsn, "reconcile").returncode == 0
-    await connection.execute("update call_stats_daily set total_calls = 7, meetings_booked = 1")
+    await fold(connection)
+    await connection.execute("update call_stats_folded set total_calls = 7, meetings_booked = 1")
     found = run(database.dsn, "reconcile", "--days", "2", COLUMNS="200")
     assert found.returncode == 1
     assert f"{now:%Y-%m-%d}" in found.stdout

@@ -180,7 +180,7 @@ async def test_those_who_ask_at_the_same_time_share_one_computation(
     fetch = Pool.fetch
 
     async def slowly(self: Pool, sql: str, *values: object) -> Any:
-        if "call_stats_daily" in sql:
+        if "call_stats_parts" in sql:
             read.append(sql)
             await asyncio.sleep(0.2)
         return await fetch(self, sql, *values)
@@ -197,7 +197,7 @@ async def test_one_whose_computation_fails_leaves_the_others_to_theirs(
     fetch, failed = Pool.fetch, asyncio.Event()
 
     async def failing_once(self: Pool, sql: str, *values: object) -> Any:
-        if "call_stats_daily" in sql and not failed.is_set():
+        if "call_stats_parts" in sql and not failed.is_set():
             await asyncio.sleep(0.2)
             failed.set()
             raise RuntimeError("of one reader only")
@@ -215,7 +215,7 @@ async def test_a_computation_that_takes_too_long_is_given_up_by_each_for_himself
         fetch, slow = Pool.fetch, [True]
 
         async def slowly(self: Pool, sql: str, *values: object) -> Any:
-            if "call_stats_daily" in sql and slow.pop() if slow else False:
+            if "call_stats_parts" in sql and slow.pop() if slow else False:
                 await asyncio.sleep(5)
             return await fetch(self, sql, *values)
 

@@ -14,7 +14,7 @@ import jwt
 import pytest
 
 from tests.conftest import Database
-from tests.given import SECRET, Given, token
+from tests.given import SECRET, Given, fold, token
 
 ROOT = Path(__file__).parent.parent.parent
 GATEWAY = [sys.executable, "-c", "from gateway.cli import app; app()"]
@@ -81,7 +81,8 @@ def test_migrate_makes_an_empty_database_ready_and_then_has_nothing_to_do(empty_
 async def test_rebuild_repairs_what_was_damaged_by_hand(database: Database, given: Given) -> None:
     agency = await given.agency()
     await given.calls(agency, 3)
-    await given.connection.execute("update call_stats_daily set total_calls = 99")
+    await fold(given.connection)
+    await given.connection.execute("update call_stats_folded set total_calls = 99")
     repaired = run("rebuild", DATABASE_URL=database.dsn)
     assert (repaired.returncode, repaired.stdout) == (0, "1 rows repaired\n"), repaired.stderr
     assert await given.connection.fetchval("select total_calls from call_stats_daily") == 3

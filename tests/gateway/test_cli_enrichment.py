@@ -9,7 +9,7 @@ import asyncpg
 from tests.conftest import Database
 from tests.enrichment.processes import run
 from tests.enrichment.scenes import WAITING, waiting, words
-from tests.given import NOW, Given
+from tests.given import NOW, Given, fold
 
 LINES = (
     ("agent", "Hello, this is Ava from Solar. Shall I book a visit on Thursday at ten?", 0, 6000),
@@ -117,8 +117,9 @@ async def test_reconcile_shows_which_texts_are_off(
 ) -> None:
     now = await connection.fetchval("select now()")
     await given.calls(await given.agency(), 3, started_at=now, objections=[{"text": "No time", "handled": True}])
-    await connection.execute("update call_findings_daily set count = 1")
-    await connection.execute("delete from agency_findings_daily")
+    await fold(connection)
+    await connection.execute("update call_findings_folded set count = 1")
+    await connection.execute("delete from agency_findings_folded")
     shown = run(database.dsn, "reconcile", COLUMNS="200")
     assert shown.returncode == 1
     assert "agency_objection_texts 3, agency_objection_texts_handled 3, objection_texts 2" in shown.stdout

@@ -509,7 +509,7 @@ async def test_no_failure_among_many_at_once_shows_its_own_words_and_each_is_log
     gateway: Running, connection: asyncpg.Connection, given: Given, logs: list[Any]
 ) -> None:
     user = await given.user(await given.agency())
-    await connection.execute("drop table call_stats_daily cascade")
+    await connection.execute("drop table call_stats_folded cascade")
     ids = [f"request-{number}" for number in range(120)]
     answers = await asyncio.gather(
         *(
@@ -535,7 +535,7 @@ async def test_no_failure_among_many_at_once_shows_its_own_words_and_each_is_log
             ],
             "data": {"mine": None},
         }
-        for hidden in ("call_stats_daily", "relation", "select", "Traceback", SECRET, str(user)):
+        for hidden in ("call_stats", "relation", "select", "Traceback", SECRET, str(user)):
             assert hidden not in answer.text
     failures = [entry for entry in logs if entry["log_level"] == "error"]
     assert sorted(entry["request_id"] for entry in failures) == sorted(ids)

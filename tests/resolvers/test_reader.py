@@ -46,8 +46,11 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
 SQL = {
     "measures": "count(*) as calls",
     "sets": "()",
+    "kept": "true",
     "days": "count(*) as calls",
-    "slots": "n.calls",
+    "hours": "n.calls",
+    "changes": "1",
+    "slots": "sum(u.calls) as calls",
     "listed": "true",
 }
 
@@ -126,7 +129,9 @@ async def test_what_an_agency_has_as_a_whole_is_read_only_when_nothing_narrows_a
     for viewer, filters in product(VIEWERS, FILTERS):
         sql, _ = composed(OBJECTIONS, viewer, filters, limit=10)
         whole = not viewer.role.sees_one_client and filters.client_id is None and filters.campaign_id is None
-        assert re.findall(r"\w+_findings_daily", sql) == ["agency_findings_daily" if whole else "call_findings_daily"]
+        assert re.findall(r"\w+_findings_folded", sql) == [
+            "agency_findings_folded" if whole else "call_findings_folded"
+        ]
 
 
 async def test_no_value_a_caller_binds_can_take_the_place_of_the_viewers() -> None:
@@ -245,7 +250,7 @@ async def test_every_file_reads_tenant_tables_as_f_within_where_or_joined_on_the
     connection: asyncpg.Connection,
 ) -> None:
     tenants = await tenant_tables(connection)
-    assert {"calls", "call_stats_daily", "v_call_batch_summary", "campaigns", "users"} <= tenants
+    assert {"calls", "call_stats_parts", "call_stats_folded", "v_call_batch_summary", "campaigns", "users"} <= tenants
     assert {file.stem for file in FILES} == {statement.name for statement in STATEMENTS}
     for file in FILES:
         text = file.read_text("utf-8")

@@ -163,7 +163,7 @@ async def test_what_nobody_expected_gives_500_with_the_part_and_the_request_id_a
     gateway: Running, connection: asyncpg.Connection, given: Given, logs: list[Any], report: str
 ) -> None:
     user = await given.user(await given.agency())
-    table = LOST.get(report, "call_stats_daily")
+    table = LOST.get(report, "call_stats_folded")
     await connection.execute(f"drop table {table} cascade")
     headers = {**bearer(user), **ORIGIN, "X-Request-Id": "my-request.1"}
     response = await gateway.http.get(f"/functions/v1/dashboard-{report}", headers=headers)

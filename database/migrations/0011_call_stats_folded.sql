@@ -1,0 +1,390 @@
+-- migrate:up
+-- The rollups, and the folds that add the log of changes to them.
+
+set local lock_timeout = '10s';
+set local statement_timeout = '60s';
+
+-- What the calls of a day, campaign or none and client or none add up to, but for the changes that wait for their fold.
+-- Not to be read as it is: `call_stats_daily` and `call_stats_parts` (0012) have the rest. No foreign keys: it is derived,
+-- and follows `calls` through every change of theirs. An average is kept as its sum and the number of calls behind it:
+-- both add up, an average does not. Hours are arrays of 24, of which the first is midnight's (UTC).
+create table call_stats_folded (
+    stat_date date not null,
+    agency_id uuid not null,
+    campaign_id uuid,
+    client_id uuid,
+    total_calls bigint not null default 0,
+    completed_calls bigint not null default 0,
+    failed_calls bigint not null default 0,
+    connected_calls bigint not null default 0,
+    conversations_had bigint not null default 0,
+    meetings_booked bigint not null default 0,
+    qualified_leads bigint not null default 0,
+    total_duration_seconds bigint not null default 0,
+    inbound_calls bigint not null default 0,
+    outbound_calls bigint not null default 0,
+    positive_sentiment_calls bigint not null default 0,
+    neutral_sentiment_calls bigint not null default 0,
+    negative_sentiment_calls bigint not null default 0,
+    objections_encountered bigint not null default 0,
+    issues_resolved bigint not null default 0,
+    escalations bigint not null default 0,
+    voicemail_calls bigint not null default 0,
+    callback_requested_calls bigint not null default 0,
+    not_interested_calls bigint not null default 0,
+    wrong_number_calls bigint not null default 0,
+    dnc_requested_calls bigint not null default 0,
+    gatekeeper_blocked_calls bigint not null default 0,
+    no_answer_calls bigint not null default 0,
+    conversation_calls bigint not null default 0,
+    total_interruptions bigint not null default 0,
+    total_objections_handled bigint not null default 0,
+    total_buying_signals bigint not null default 0,
+    emails_sent bigint not null default 0,
+    sms_sent bigint not null default 0,
+    talk_ratio_sum numeric not null default 0,
+    talk_ratio_calls bigint not null default 0,
+    listen_ratio_sum numeric not null default 0,
+    listen_ratio_calls bigint not null default 0,
+    script_adherence_sum numeric not null default 0,
+    script_adherence_calls bigint not null default 0,
+    analyzed_calls bigint not null default 0,
+    analyzed_connected_calls bigint not null default 0,
+    total_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
+    connected_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
+    meetings_booked_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
+    updated_at timestamptz not null default now(),
+    unique nulls not distinct (agency_id, stat_date, campaign_id, client_id)
+) with (fillfactor = 80);
+create index call_stats_folded_by_campaign on call_stats_folded (agency_id, campaign_id, stat_date);
+create index call_stats_folded_by_client on call_stats_folded (agency_id, client_id, stat_date);
+-- As they are in memory, so that the heatmap need not unpack them for each of the hours it adds up.
+alter table call_stats_folded
+alter column total_calls_by_hour set storage plain,
+alter column connected_calls_by_hour set storage plain,
+alter column meetings_booked_by_hour set storage plain;
+alter table call_stats_folded enable row level security;
+
+-- Texts are of any length and an index entry is not: a spelling is known by half of its SHA-256.
+-- (Not in SQL: `convert_to` counts as stable, so it would not be inlined, and be planned anew by each statement.)
+create function finding_key(spelling text) returns uuid
+language plpgsql immutable strict parallel safe as $$
+begin
+    return encode(substring(sha256(convert_to(spelling, 'UTF8')) for 16), 'hex')::uuid;
+end
+$$;
+
+-- How often a text was found. Counts are in no index, so that counting on rewrites no index entry as long as the page
+-- has room, for which a fifth of it is left.
+create table call_findings_folded (
+    agency_id uuid not null,
+    campaign_id uuid,
+    client_id uuid,
+    text_key uuid not null generated always as (finding_key(text)) stored,
+    count integer not null,
+    handled integer not null,
+    stat_date date not null,
+    kind finding_kind not null,
+    text text not null,
+    unique nulls not distinct (agency_id, campaign_id, stat_date, client_id, kind, text_key)
+) with (fillfactor = 80);
+create index call_findings_folded_by_client on call_findings_folded (agency_id, client_id, stat_date);
+comment on table call_findings_folded is 'How often a text was found on a UTC day, for each campaign or none and client or none.';
+alter table call_findings_folded enable row level security;
+
+create table agency_findings_folded (
+    agency_id uuid not null,
+    text_key uuid not null generated always as (finding_key(text)) stored,
+    count integer not null,
+    handled integer not null,
+    stat_date date not null,
+    kind finding_kind not null,
+    text text not null,
+    unique (agency_id, stat_date, kind, text_key)
+) with (fillfactor = 80);
+comment on table agency_findings_folded is 'How often a text was found on a UTC day in all of an agency''s calls: for who may see them all and asks for all.';
+alter table agency_findings_folded enable row level security;
+
+create function add_hours(hours integer[], more integer[]) returns integer[]
+language plpgsql immutable parallel safe as $$
+begin
+    if 0 <> any (more) then
+        for place in 1 .. 24 loop
+            if more[place] <> 0 then
+                hours[place] := hours[place] + more[place];
+            end if;
+        end loop;
+    end if;
+    return hours;
+end
+$$;
+create aggregate sum_hours(more integer[]) (
+    sfunc = add_hours, stype = integer[], initcond = '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}'
+);
+
+-- So many in one hour and none in the others, or null for none at all.
+create function in_hour(hour integer, number bigint) returns integer[]
+language sql immutable parallel safe as $$
+    select case
+        when number <> 0 then array_fill(0, array[hour]) || number::integer || array_fill(0, array[23 - hour])
+    end
+$$;
+
+-- Adds to the rollups what is in the log and can be seen, and takes it out of there; with `repairs`, also what they
+-- differ by from the calls of these days (and agency; null: all). Gives the number of rows that differed.
+-- One at a time, so nobody waits for a row: the caller holds the lock, and took it in a statement before. What another
+-- fold took would be missed by an older snapshot, and what the log holds is part of what a difference is counted with,
+-- so all is done by one statement. Its plan is made once: it takes longer to make than to run.
+create function fold_call_changes(repairs boolean, agency uuid, from_day date, to_day date) returns bigint
+language plpgsql security definer
+set search_path = public, pg_temp set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    emptied tid[];
+    emptied_findings tid[];
+    emptied_agency_findings tid[];
+    agencies uuid[];
+    repaired bigint;
+    tellings_done bigint;
+    raised text;
+begin
+    with folding as (
+        update call_fold
+        set
+            folded_by = pg_current_xact_id(), first = u.running || u.next,
+            last = u.running || '18446744073709551615'::xid8
+        from (
+            -- What this transaction writes from here on is still to come, too.
+            select
+                array(
+                    select x.id
+                    from (
+                        select pg_snapshot_xip(s.seen) as id
+                        union all
+                        select pg_current_xact_id()
+                    ) as x
+                    where x.id < pg_snapshot_xmax(s.seen)
+                ) as running,
+                pg_snapshot_xmax(s.seen) as next
+            from (select pg_current_snapshot() as seen) as s
+        ) as u
+    ),
+    taken as (
+        delete from call_changes as c using unfolded_transactions as t
+        where c.transaction_id between t.first and t.last
+        returning c.*
+    ),
+    drift as materialized (
+        select * from call_stats_drift(agency, from_day, to_day) where repairs
+    ),
+    findings_drift as materialized (
+        select * from call_findings_drift(agency, from_day, to_day) where repairs
+    ),
+    told as (
+        select count(add_to_data_version(c.agency_id, c.changes)) as tellings
+        from (select agency_id, count(*) as changes from taken group by agency_id) as c
+    ),
+    posted as (
+        insert into call_stats_folded as s (
+            agency_id, stat_date, campaign_id, client_id, updated_at,
+            total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
+            qualified_leads, total_duration_seconds, inbound_calls, outbound_calls, positive_sentiment_calls,
+            neutral_sentiment_calls, negative_sentiment_calls, objections_encountered, issues_resolved, escalations,
+            voicemail_calls, callback_requested_calls, not_interested_calls, wrong_number_calls, dnc_requested_calls,
+            gatekeeper_blocked_calls, no_answer_calls, conversation_calls, total_interruptions,
+            total_objections_handled, total_buying_signals, emails_sent, sms_sent, talk_ratio_sum, talk_ratio_calls,
+            listen_ratio_sum, listen_ratio_calls, script_adherence_sum, script_adherence_calls, analyzed_calls,
+            analyzed_connected_calls, total_calls_by_hour, connected_calls_by_hour, meetings_booked_by_hour
+        )
+        select
+            agency_id, stat_date, campaign_id, client_id, max(updated_at),
+            sum(total_calls), sum(completed_calls), sum(failed_calls), sum(connected_calls), sum(conversations_had),
+            sum(meetings_booked), sum(qualified_leads), sum(total_duration_seconds), sum(inbound_calls),
+            sum(outbound_calls), sum(positive_sentiment_calls), sum(neutral_sentiment_calls),
+            sum(negative_sentiment_calls), sum(objections_encountered), sum(issues_resolved), sum(escalations),
+            sum(voicemail_calls), sum(callback_requested_calls), sum(not_interested_calls), sum(wrong_number_calls),
+            sum(dnc_requested_calls), sum(gatekeeper_blocked_calls), sum(no_answer_calls), sum(conversation_calls),
+            sum(total_interruptions), sum(total_objections_handled), sum(total_buying_signals), sum(emails_sent),
+            sum(sms_sent), sum(talk_ratio_sum), sum(talk_ratio_calls), sum(listen_ratio_sum), sum(listen_ratio_calls),
+            sum(script_adherence_sum), sum(script_adherence_calls), sum(analyzed_calls), sum(analyzed_connected_calls),
+            sum_hours(total_calls_by_hour), sum_hours(connected_calls_by_hour), sum_hours(meetings_booked_by_hour)
+        from (
+            select
+                t.agency_id, call_day(t.started_at) as stat_date, t.campaign_id, t.client_id,
+                max(t.changed_at) as updated_at,
+                sum(t.sign * n.total_calls) as total_calls, sum(t.sign * n.completed_calls) as completed_calls,
+                sum(t.sign * n.failed_calls) as failed_calls, sum(t.sign * n.connected_calls) as connected_calls,
+                sum(t.sign * n.conversations_had) as conversations_had,
+                sum(t.sign * n.meetings_booked) as meetings_booked, sum(t.sign * n.qualified_leads) as qualified_leads,
+                sum(t.sign * n.total_duration_seconds) as total_duration_seconds,
+                sum(t.sign * n.inbound_calls) as inbound_calls, sum(t.sign * n.outbound_calls) as outbound_calls,
+                sum(t.sign * n.positive_sentiment_calls) as positive_sentiment_calls,
+                sum(t.sign * n.neutral_sentiment_calls) as neutral_sentiment_calls,
+                sum(t.sign * n.negative_sentiment_calls) as negative_sentiment_calls,
+                sum(t.sign * n.objections_encountered) as objections_encountered,
+                sum(t.sign * n.issues_resolved) as issues_resolved, sum(t.sign * n.escalations) as escalations,
+                sum(t.sign * n.voicemail_calls) as voicemail_calls,
+                sum(t.sign * n.callback_requested_calls) as callback_requested_calls,
+                sum(t.sign * n.not_interested_calls) as not_interested_calls,
+                sum(t.sign * n.wrong_number_calls) as wrong_number_calls,
+                sum(t.sign * n.dnc_requested_calls) as dnc_requested_calls,
+                sum(t.sign * n.gatekeeper_blocked_calls) as gatekeeper_blocked_calls,
+                sum(t.sign * n.no_answer_calls) as no_answer_calls,
+                sum(t.sign * n.conversation_calls) as conversation_calls,
+                sum(t.sign * n.total_interruptions) as total_interruptions,
+                sum(t.sign * n.total_objections_handled) as total_objections_handled,
+                sum(t.sign * n.total_buying_signals) as total_buying_signals,
+                sum(t.sign * n.emails_sent) as emails_sent, sum(t.sign * n.sms_sent) as sms_sent,
+                sum(t.sign * n.talk_ratio_sum) as talk_ratio_sum, sum(t.sign * n.talk_ratio_calls) as talk_ratio_calls,
+                sum(t.sign * n.listen_ratio_sum) as listen_ratio_sum,
+                sum(t.sign * n.listen_ratio_calls) as listen_ratio_calls,
+                sum(t.sign * n.script_adherence_sum) as script_adherence_sum,
+                sum(t.sign * n.script_adherence_calls) as script_adherence_calls,
+                sum(t.sign * n.analyzed_calls) as analyzed_calls,
+                sum(t.sign * n.analyzed_connected_calls) as analyzed_connected_calls,
+                in_hour(call_hour(t.started_at), sum(t.sign * n.total_calls)) as total_calls_by_hour,
+                in_hour(call_hour(t.started_at), sum(t.sign * n.connected_calls)) as connected_calls_by_hour,
+                in_hour(call_hour(t.started_at), sum(t.sign * n.meetings_booked)) as meetings_booked_by_hour
+            from taken as t
+            cross join lateral call_counts(t::call_changes) as n
+            group by t.agency_id, call_day(t.started_at), call_hour(t.started_at), t.campaign_id, t.client_id
+            union all
+            select d.agency_id, d.stat_date, d.campaign_id, d.client_id, now(), 
+                d.total_calls, d.completed_calls, d.failed_calls, d.connected_calls, d.conversations_had,
+                d.meetings_booked, d.qualified_leads, d.total_duration_seconds, d.inbound_calls, d.outbound_calls,
+                d.positive_sentiment_calls, d.neutral_sentiment_calls, d.negative_sentiment_calls,
+                d.objections_encountered, d.issues_resolved, d.escalations, d.voicemail_calls,
+                d.callback_requested_calls, d.not_interested_calls, d.wrong_number_calls, d.dnc_requested_calls,
+                d.gatekeeper_blocked_calls, d.no_answer_calls, d.conversation_calls, d.total_interruptions,
+                d.total_objections_handled, d.total_buying_signals, d.emails_sent, d.sms_sent, d.talk_ratio_sum,
+                d.talk_ratio_calls, d.listen_ratio_sum, d.listen_ratio_calls, d.script_adherence_sum,
+                d.script_adherence_calls, d.analyzed_calls, d.analyzed_connected_calls, d.total_calls_by_hour,
+                d.connected_calls_by_hour, d.meetings_booked_by_hour
+            from drift as d
+        ) as sides
+        group by agency_id, stat_date, campaign_id, client_id
+        order by agency_id, stat_date, campaign_id, client_id
+        on conflict (agency_id, stat_date, campaign_id, client_id) do update set
+            total_calls = s.total_calls + excluded.total_calls,
+            completed_calls = s.completed_calls + excluded.completed_calls,
+            failed_calls = s.failed_calls + excluded.failed_calls,
+            connected_calls = s.connected_calls + excluded.connected_calls,
+            conversations_had = s.conversations_had + excluded.conversations_had,
+            meetings_booked = s.meetings_booked + excluded.meetings_booked,
+            qualified_leads = s.qualified_leads + excluded.qualified_leads,
+            total_duration_seconds = s.total_duration_seconds + excluded.total_duration_seconds,
+            inbound_calls = s.inbound_calls + excluded.inbound_calls,
+            outbound_calls = s.outbound_calls + excluded.outbound_calls,
+            positive_sentiment_calls = s.positive_sentiment_calls + excluded.positive_sentiment_calls,
+            neutral_sentiment_calls = s.neutral_sentiment_calls + excluded.neutral_sentiment_calls,
+            negative_sentiment_calls = s.negative_sentiment_calls + excluded.negative_sentiment_calls,
+            objections_encountered = s.objections_encountered + excluded.objections_encountered,
+            issues_resolved = s.issues_resolved + excluded.issues_resolved,
+            escalations = s.escalations + excluded.escalations,
+            voicemail_calls = s.voicemail_calls + excluded.voicemail_calls,
+            callback_requested_calls = s.callback_requested_calls + excluded.callback_requested_calls,
+            not_interested_calls = s.not_interested_calls + excluded.not_interested_calls,
+            wrong_number_calls = s.wrong_number_calls + excluded.wrong_number_calls,
+            dnc_requested_calls = s.dnc_requested_calls + excluded.dnc_requested_calls,
+            gatekeeper_blocked_calls = s.gatekeeper_blocked_calls + excluded.gatekeeper_blocked_calls,
+            no_answer_calls = s.no_answer_calls + excluded.no_answer_calls,
+            conversation_calls = s.conversation_calls + excluded.conversation_calls,
+            total_interruptions = s.total_interruptions + excluded.total_interruptions,
+            total_objections_handled = s.total_objections_handled + excluded.total_objections_handled,
+            total_buying_signals = s.total_buying_signals + excluded.total_buying_signals,
+            emails_sent = s.emails_sent + excluded.emails_sent,
+            sms_sent = s.sms_sent + excluded.sms_sent,
+            talk_ratio_sum = s.talk_ratio_sum + excluded.talk_ratio_sum,
+            talk_ratio_calls = s.talk_ratio_calls + excluded.talk_ratio_calls,
+            listen_ratio_sum = s.listen_ratio_sum + excluded.listen_ratio_sum,
+            listen_ratio_calls = s.listen_ratio_calls + excluded.listen_ratio_calls,
+            script_adherence_sum = s.script_adherence_sum + excluded.script_adherence_sum,
+            script_adherence_calls = s.script_adherence_calls + excluded.script_adherence_calls,
+            analyzed_calls = s.analyzed_calls + excluded.analyzed_calls,
+            analyzed_connected_calls = s.analyzed_connected_calls + excluded.analyzed_connected_calls,
+            total_calls_by_hour = add_hours(s.total_calls_by_hour, excluded.total_calls_by_hour),
+            connected_calls_by_hour = add_hours(s.connected_calls_by_hour, excluded.connected_calls_by_hour),
+            meetings_booked_by_hour = add_hours(s.meetings_booked_by_hour, excluded.meetings_booked_by_hour),
+            updated_at = greatest(s.updated_at, excluded.updated_at)
+        returning s.ctid as place, s.total_calls
+    ),
+    found as (
+        select
+            t.agency_id, t.campaign_id, call_day(t.started_at) as stat_date, t.client_id, f.kind, f.text,
+            t.sign as count, t.sign * f.handled as handled
+        from taken as t
+        cross join lateral call_findings(t::call_changes) as f
+        where t.objections <> '[]' or t.buying_signals <> '[]'
+    ),
+    posted_findings as (
+        insert into call_findings_folded as d (agency_id, campaign_id, stat_date, client_id, kind, text, count, handled)
+        select agency_id, campaign_id, stat_date, client_id, kind, text, sum(count), sum(handled)
+        from (
+            select * from found
+            union all
+            select d.agency_id, d.campaign_id, d.stat_date, d.client_id, d.kind, d.text, d.count, d.handled
+            from findings_drift as d
+            where not d.of_agency_only
+        ) as sides
+        group by agency_id, campaign_id, stat_date, client_id, kind, text
+        having sum(count) <> 0 or sum(handled) <> 0
+        order by agency_id, campaign_id, stat_date
+        on conflict (agency_id, campaign_id, stat_date, client_id, kind, text_key) do update
+        set count = d.count + excluded.count, handled = d.handled + excluded.handled
+        returning d.ctid as place, d.count, d.handled
+    ),
+    posted_agency_findings as (
+        insert into agency_findings_folded as d (agency_id, stat_date, kind, text, count, handled)
+        select agency_id, stat_date, kind, text, sum(count), sum(handled)
+        from (
+            select agency_id, stat_date, kind, text, count, handled from found
+            union all
+            select d.agency_id, d.stat_date, d.kind, d.text, d.count, d.handled
+            from findings_drift as d
+            where d.of_agency_only
+        ) as sides
+        group by agency_id, stat_date, kind, text
+        having sum(count) <> 0 or sum(handled) <> 0
+        order by agency_id, stat_date
+        on conflict (agency_id, stat_date, kind, text_key) do update
+        set count = d.count + excluded.count, handled = d.handled + excluded.handled
+        returning d.ctid as place, d.count, d.handled
+    )
+    select
+        (select array_agg(place) from posted where total_calls = 0),
+        (select array_agg(place) from posted_findings where count = 0 and handled = 0),
+        (select array_agg(place) from posted_agency_findings where count = 0 and handled = 0),
+        (select array_agg(agency_id) from (select agency_id from drift union select agency_id from findings_drift) as a),
+        (select count(*) from drift) + (select count(*) from findings_drift),
+        (select tellings from told)
+    into emptied, emptied_findings, emptied_agency_findings, agencies, repaired, tellings_done;
+
+    -- A day without calls has no row. One that was damaged may hold other counts still: it waits for its repair.
+    if emptied is not null then
+        delete from call_stats_folded
+        where ctid = any (emptied) and (
+            total_calls, completed_calls, failed_calls, connected_calls, conversations_had, meetings_booked,
+            qualified_leads, total_duration_seconds, inbound_calls, outbound_calls, positive_sentiment_calls,
+            neutral_sentiment_calls, negative_sentiment_calls, objections_encountered, issues_resolved, escalations,
+            voicemail_calls, callback_requested_calls, not_interested_calls, wrong_number_calls, dnc_requested_calls,
+            gatekeeper_blocked_calls, no_answer_calls, conversation_calls, total_interruptions,
+            total_objections_handled, total_buying_signals, emails_sent, sms_sent, talk_ratio_sum, talk_ratio_calls,
+            listen_ratio_sum, listen_ratio_calls, script_adherence_sum, script_adherence_calls, analyzed_calls,
+            analyzed_connected_calls
+        ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) and 0 = all (total_calls_by_hour || connected_calls_by_hour || meetings_booked_by_hour);
+    end if;
+    if emptied_findings is not null then
+        delete from call_findings_folded where ctid = any (emptied_findings);
+    end if;
+    if emptied_agency_findings is not null then
+        delete from agency_findings_folded where ctid = any (emptied_agency_findings);
+    end if;
+    -- A change raised its agency's version by being in the log. Of a repair nothing else tells.
+    for agency in select unnest(agencies) loop
+        raised := raise_data_version(agency);
+    end loop;
+    return repaired;
+end
+$$;
+
+-- migrate:down
+-- Forward only.
