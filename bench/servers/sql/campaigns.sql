@@ -13,7 +13,7 @@ from (
         sum(total_calls)::bigint as total_calls,
         sum(connected_calls)::bigint as connected_calls,
         sum(meetings_booked)::bigint as meetings_booked
-    from call_stats_daily
+    from call_stats_parts
     where agency_id = $1 and stat_date between $2 and $3 and campaign_id is not null
     group by campaign_id
 ) as s

@@ -10,5 +10,5 @@ select
     round(100.0 * sum(qualified_leads) / nullif(sum(conversations_had), 0), 1)::float8 as conversation_to_qualified,
     round(100.0 * sum(meetings_booked) / nullif(sum(qualified_leads), 0), 1)::float8 as qualified_to_booked,
     round(100.0 * sum(meetings_booked) / nullif(sum(total_calls), 0), 1)::float8 as overall_conversion
-from call_stats_daily
+from call_stats_parts
 where agency_id = $1 and stat_date between $2 and $3

@@ -28,5 +28,5 @@ select
     coalesce(sum(meetings_booked), 0)::bigint as appointment_booked,
     coalesce(sum(emails_sent), 0)::bigint as emails_sent,
     coalesce(sum(sms_sent), 0)::bigint as sms_sent
-from call_stats_daily
+from call_stats_parts
 where agency_id = $1 and stat_date between $2 and $3

@@ -11,7 +11,7 @@ select
     round(100.0 * sum(positive_sentiment_calls) / nullif(sum(positive_sentiment_calls + neutral_sentiment_calls + negative_sentiment_calls), 0), 1)::float8
         as sentiment_positive_pct,
     coalesce(sum(total_interruptions), 0)::bigint as interruptions
-from call_stats_daily
+from call_stats_parts
 where agency_id = $1 and stat_date between $2 and $3
 group by grouping sets ((), (stat_date))
 order by stat_date nulls first

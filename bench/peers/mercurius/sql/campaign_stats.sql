@@ -21,7 +21,7 @@ from (
         sum(f.qualified_leads) as qualified_leads,
         sum(f.conversations_had) as conversations_had,
         sum(f.total_duration_seconds) as total_duration_seconds
-    from call_stats_daily as f
+    from call_stats_parts as f
     where f.agency_id = $1 and f.stat_date between $2 and $3 and f.campaign_id is not null :narrowed
     group by f.campaign_id
 ) as s

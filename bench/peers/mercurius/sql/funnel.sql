@@ -17,6 +17,6 @@ from (
         coalesce(sum(f.conversations_had), 0) as conversation,
         coalesce(sum(f.qualified_leads), 0) as qualified,
         coalesce(sum(f.meetings_booked), 0) as booked
-    from call_stats_daily as f
+    from call_stats_parts as f
     where f.agency_id = $1 and f.stat_date between $2 and $3 :narrowed
 ) as s

@@ -67,6 +67,6 @@ from (
         coalesce(sum(f.total_buying_signals), 0) as total_buying_signals,
         coalesce(sum(f.emails_sent), 0) as emails_sent,
         coalesce(sum(f.sms_sent), 0) as sms_sent
-    from call_stats_daily as f
+    from call_stats_parts as f
     where f.agency_id = $1 and f.stat_date between $2 and $3 :narrowed
 ) as s

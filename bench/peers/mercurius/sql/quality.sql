@@ -36,7 +36,7 @@ from (
         coalesce(sum(f.positive_sentiment_calls), 0) as positive,
         coalesce(sum(f.neutral_sentiment_calls), 0) as neutral,
         coalesce(sum(f.negative_sentiment_calls), 0) as negative
-    from call_stats_daily as f
+    from call_stats_parts as f
     where f.agency_id = $1 and f.stat_date between $2 and $3 :narrowed
     group by grouping sets ((), (f.stat_date))
 ) as s

@@ -37,10 +37,10 @@ create function peer_hidden.pct(part numeric, whole numeric) returns double prec
 $$;
 
 -- The rows of the rollup that a viewer's filters leave.
-create function peer_hidden.days(v peer.viewer, filters peer.filters) returns setof public.call_stats_daily
+create function peer_hidden.days(v peer.viewer, filters peer.filters) returns setof public.call_stats_parts
 language sql stable as $$
     select f.*
-    from public.call_stats_daily as f
+    from public.call_stats_parts as f
     where f.agency_id = v.agency_id
         and f.stat_date between peer_hidden.first_day(filters) and peer_hidden.last_day(filters)
         and (v.client_id is null or f.client_id = v.client_id)
