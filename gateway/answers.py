@@ -133,7 +133,7 @@ class Answers:
     async def _entered(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context | None:
         """Lets the request pass; where it may not, the application says so."""
         try:
-            context = await self._gate.enter(headers.get(b"authorization", b"").decode("latin-1"))
+            context = await self._gate.enter(headers)
         except AnalyticsError as error:
             scope["state"]["refused"] = error
             return None

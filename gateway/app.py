@@ -64,7 +64,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
             Exception: _old_error,
         },
     )
-    app.include_router(routes(gate.admit))
+    app.include_router(routes(lambda request: gate.admit(request.scope)))
     app.router.routes.extend(health(nodes.primary))
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,9 +1,8 @@
 """The pass: from a request's headers to the reader that its answer is read with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property
 from math import ceil
 from time import perf_counter, time
 from uuid import UUID
@@ -11,7 +10,7 @@ from uuid import UUID
 from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from starlette.requests import Request
+from starlette.types import Scope
 
 from gateway import timing
 from gateway.auth import Authenticator
@@ -32,16 +31,22 @@ class Context:
     today: date
     plans: Plans = field(default_factory=Plans)
     """Those of the request's document, once that is known."""
+    _database: Database | None = None
+    _reader: Reader | None = None
 
-    @cached_property
+    @property
     def database(self) -> Database:
         """The node that all of the request is read from."""
-        return self.nodes.choose()
+        if self._database is None:
+            self._database = self.nodes.choose()
+        return self._database
 
-    @cached_property
+    @property
     def reader(self) -> Reader:
         """The viewer's road to rows. An answer that is given again needs none."""
-        return Reader(self.viewer, self.database)
+        if self._reader is None:
+            self._reader = Reader(self.viewer, self.database)
+        return self._reader
 
 
 class Gate:
@@ -60,25 +65,26 @@ class Gate:
         self._share = None if settings.rate_limit == "off" else parse(settings.rate_limit)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
-    async def admit(self, request: Request) -> Context:
+    async def admit(self, scope: Scope) -> Context:
         """The context of a request; it may have entered already.
 
         Raises:
             Unauthenticated, Forbidden, TooManyRequests, Unavailable: it may not pass.
         """
-        state = request.scope["state"]
+        state = scope["state"]
         if "refused" in state:
             raise state["refused"]
-        entered: Context = state.get("admitted") or await self.enter(request.headers.get("authorization", ""))
+        entered: Context = state.get("admitted") or await self.enter(state["headers"])
         return entered
 
-    async def enter(self, authorization: str) -> Context:
-        """The context of a request with this `Authorization` header, if its token counts. Counts as one request.
+    async def enter(self, headers: Mapping[bytes, bytes]) -> Context:
+        """The context of a request with these headers, if its token counts. Counts as one request.
 
         Raises:
             Unauthenticated, Forbidden, TooManyRequests, Unavailable: it may not pass.
         """
         started = perf_counter()
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
         try:
             if (viewer := self._authenticator.known(authorization)) is not None:
                 await self._count(viewer.user_id)

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 from graphql import GraphQLError
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
 from strawberry.http.ides import get_graphql_ide_html
@@ -39,6 +39,8 @@ JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
 ALLOWED = "GET, HEAD, POST, OPTIONS"
 
+_KINDS = (("variables", dict, "an object"), ("extensions", dict, "an object"), ("operationName", str, "a string"))
+
 
 class GraphQLEndpoint:
     """Answers one request at a time; holds nothing of any of them."""
@@ -52,77 +54,78 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As an ASGI application, so that every method comes here and is answered in GraphQL's own words."""
-        response = await self.answer(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def answer(self, request: Request) -> Response:
-        """The answer to a request, errors included."""
-        media_type = _media_type(request.headers.get("accept", ""))
-        request_id = request.state.request_id
+        headers = scope["state"]["headers"]
+        media_type = _media_type(headers.get(b"accept", b""))
         try:
-            if request.method not in ("GET", "HEAD", "POST"):
-                raise WrongMethod(f"{request.method} is not answered here; use POST, or GET with ?query=", ALLOWED)
-            if self._wants_explorer(request):
-                return HTMLResponse(get_graphql_ide_html(graphql_ide="graphiql"))
-            context = await self._gate.admit(request)
+            if scope["method"] not in ("GET", "HEAD", "POST"):
+                raise WrongMethod(f"{scope['method']} is not answered here; use POST, or GET with ?query=", ALLOWED)
+            if self._wants_explorer(scope):
+                await HTMLResponse(get_graphql_ide_html(graphql_ide="graphiql"))(scope, receive, send)
+                return
+            context = await self._gate.admit(scope)
             with timing.stop("parse"):
-                asked = await self._asked(request)
-            result = await self._execute(asked, context, request.method)
+                asked = await self._asked(scope, receive)
+            result = await self._execute(asked, context, scope["method"])
         except Exception as error:  # noqa: BLE001  every error of a whole request is worded in one place
-            return Response(
-                orjson.dumps(whole_request(error, request_id)),
-                status_code=status_of(error),
-                headers=headers_of(error),
-                media_type=media_type,
-            )
-        if result.errors:
-            request.scope["state"]["has_errors"] = True
+            status, more, body = status_of(error), headers_of(error), whole_request(error, scope["state"]["request_id"])
+        else:
+            if result.errors:
+                scope["state"]["has_errors"] = True
+            status, more, body = _shaped(result, media_type, scope["state"]["request_id"])
         with timing.stop("shape"):
-            return self._shaped(result, media_type, request_id)
+            content = orjson.dumps(body)
+        started = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-length", b"%d" % len(content)),
+                (b"content-type", media_type.encode()),
+                *((name.lower().encode(), value.encode()) for name, value in more.items()),
+            ],
+        }
+        await send(started)
+        await send({"type": "http.response.body", "body": content})
 
-    def _wants_explorer(self, request: Request) -> bool:
+    def _wants_explorer(self, scope: Scope) -> bool:
         return (
             self._settings.graphiql
-            and request.method in ("GET", "HEAD")
-            and "query" not in request.query_params
-            and "text/html" in request.headers.get("accept", "")
+            and scope["method"] in ("GET", "HEAD")
+            and "query" not in QueryParams(scope["query_string"])
+            and b"text/html" in scope["state"]["headers"].get(b"accept", b"")
         )
 
-    async def _asked(self, request: Request) -> dict[str, Any]:
+    async def _asked(self, scope: Scope, receive: Receive) -> dict[str, Any]:
         """The four parameters of a GraphQL request, checked for their kinds."""
-        if request.method == "POST":
-            if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        if scope["method"] == "POST":
+            content_type: bytes = scope["state"]["headers"].get(b"content-type", b"")
+            if content_type.partition(b";")[0].strip().lower() != JSON.encode():
                 raise HTTPException(415, f"the body's Content-Type must be {JSON}")
-            asked = _json(await self._body(request), "the body")
+            asked = _json(await self._body(receive), "the body")
             if not isinstance(asked, dict):
                 raise BadRequest("the body must be one JSON object; batches are not answered")
         else:
-            asked = dict(request.query_params)
+            asked = dict(QueryParams(scope["query_string"]))
             for name in ("variables", "extensions"):
                 if asked.get(name):
                     asked[name] = _json(asked[name], name)
         if not isinstance(asked.get("query"), str) or not asked["query"].strip():
             raise BadRequest("`query` is missing: it must be a GraphQL document as a string")
-        for name, kind, words in (
-            ("variables", dict, "an object"),
-            ("extensions", dict, "an object"),
-            ("operationName", str, "a string"),
-        ):
+        for name, kind, words in _KINDS:
             if asked.get(name) is not None and not isinstance(asked[name], kind):
                 raise BadRequest(f"`{name}` must be {words}")
         return asked
 
-    async def _body(self, request: Request) -> bytes:
-        most = self._settings.graphql_max_body_bytes
-        body = bytearray()
-        try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise TooLarge(f"the body is larger than {most:,} bytes")
-        except ClientDisconnect:
-            raise BadRequest("the body ended early") from None  # nobody hears it, and nothing of ours failed
-        return bytes(body)
+    async def _body(self, receive: Receive) -> bytes:
+        most, body, more = self._settings.graphql_max_body_bytes, b"", True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise BadRequest("the body ended early")  # nobody hears it, and nothing of ours failed
+            body += message.get("body", b"")
+            if len(body) > most:
+                raise TooLarge(f"the body is larger than {most:,} bytes")
+            more = message.get("more_body", False)
+        return body
 
     async def _execute(self, asked: dict[str, Any], context: Context, method: str) -> ExecutionResult:
         if (checked := self._documents.get(asked["query"])) is not None:
@@ -147,21 +150,22 @@ class GraphQLEndpoint:
                 raise WrongMethod(words, ALLOWED) from None  # as the specification says of GET
             return _refused(words)
 
-    def _shaped(self, result: ExecutionResult, media_type: str, request_id: str) -> Response:
-        errors = result.errors or []
-        body: dict[str, Any] = {"errors": [graphql_error(error, request_id) for error in errors]} if errors else {}
-        status, headers = 200, {}
-        away = next((error.original_error for error in errors if isinstance(error.original_error, Unavailable)), None)
-        if result.data is None:
-            # Nothing was executed: reports are nullable, so that none of them can take the others with it.
-            status = 400 if media_type == RESPONSE_JSON else 200
-        elif away and not any(result.data.values()):
-            # Nothing was answered, the database being away: said where proxies can see it. An answer with `data`
-            # would have to be a 200.
-            status, headers = status_of(away), headers_of(away)
-        else:
-            body["data"] = result.data
-        return Response(orjson.dumps(body), status_code=status, headers=headers, media_type=media_type)
+
+def _shaped(result: ExecutionResult, media_type: str, request_id: str) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """The status, the headers that go with it, and the body."""
+    if not result.errors and result.data is not None:
+        return 200, {}, {"data": result.data}
+    errors = result.errors or []
+    body: dict[str, Any] = {"errors": [graphql_error(error, request_id) for error in errors]} if errors else {}
+    if result.data is None:
+        # Nothing was executed: reports are nullable, so that none of them can take the others with it.
+        return 400 if media_type == RESPONSE_JSON else 200, {}, body
+    away = next((error.original_error for error in errors if isinstance(error.original_error, Unavailable)), None)
+    if away and not any(result.data.values()):
+        # Nothing was answered, the database being away: said where proxies can see it. An answer with `data` would
+        # have to be a 200.
+        return status_of(away), headers_of(away), body
+    return 200, {}, {**body, "data": result.data}
 
 
 def _refused(words: str) -> PreExecutionError:
@@ -177,10 +181,10 @@ def _json(text: bytes | str, what: str) -> Any:
 
 
 @lru_cache(maxsize=100)
-def _media_type(accept: str) -> str:
+def _media_type(accept: bytes) -> str:
     """The media type that the client likes best; plain JSON for one that does not say."""
     liked = {JSON: 0.0, RESPONSE_JSON: 0.0}
-    for entry in accept.split(","):
+    for entry in accept.decode("latin-1").split(","):
         name, *parameters = (part.strip().lower() for part in entry.split(";"))
         quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
         if name in liked:
