@@ -12,6 +12,7 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from database.lost import LOST
+from gateway.deadlines import Deadlines
 from gateway.settings import Settings
 from resolvers.errors import TimedOut, Unavailable
 
@@ -39,6 +40,7 @@ class Pool:
         self._losses = 0
         # Below the request's own limit, so that the reason is known when it is reached.
         self._patience = settings.request_timeout_seconds * 0.8
+        self._deadlines = Deadlines(self._patience)
         self._limit_ms = max(1, int(self._patience * 1000))  # 0 would mean none
         self._pooled = settings.database_pooler == "transaction"
         self._begin = f"begin read only; set local statement_timeout = {self._limit_ms}; set local timezone = 'UTC'"
@@ -87,7 +89,7 @@ class Pool:
         started, losses = perf_counter(), self._losses
         try:
             # Here and not only around the request: a shared read is nobody's request's own, and nothing else ends it.
-            async with asyncio.timeout(self._patience):
+            with self._deadlines.deadline():
                 try:
                     return await self._fetch(sql, values)
                 except LOST as error:

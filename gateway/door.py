@@ -1,6 +1,5 @@
 """The outermost layer: every request gets an id, a time limit, CORS headers and a line in the log, whatever happens."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from random import getrandbits
@@ -12,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import graphql_http, timing
+from gateway.deadlines import Deadlines
 from gateway.errors import OLD_ALLOWED, headers_of, old_json, status_of, whole_request
 from gateway.settings import Settings
 from resolvers.errors import TimedOut
@@ -26,7 +26,7 @@ ALLOWED_HEADERS = (
 EXPOSED_HEADERS = "etag, retry-after, server-timing, x-request-id"
 PREFLIGHT_SECONDS = 86_400
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Door:
@@ -35,6 +35,7 @@ class Door:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._deadlines = Deadlines(settings.request_timeout_seconds)
         self._logs = settings.log_level in ("debug", "info")
         self._origins = {origin.encode() for origin in settings.cors_origins}
         self._always = [
@@ -51,33 +52,32 @@ class Door:
             return
         started = perf_counter()
         headers = dict(reversed(scope["headers"]))  # the first of several counts
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        # An id tells requests apart and is no secret, so that it need not be asked of the system.
-        request_id = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+        request_id = _id_of(headers.get(b"x-request-id"))
         scope.setdefault("state", {}).update(request_id=request_id, headers=headers)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         stops = timing.begin()
         status = 0
 
-        async def send_on(message: Message) -> None:
+        def send_on(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 timings = timing.header({**stops, "total": perf_counter() - started})
+                own = message["headers"]
                 message["headers"] = [
-                    *message["headers"],
+                    *own,
                     *self._always,
                     (b"x-request-id", request_id.encode()),
                     (b"server-timing", timings.encode()),
                 ]
-                if not any(name == b"cache-control" for name, _ in message["headers"]):
+                if b"cache-control" not in [name for name, _ in own]:
                     message["headers"].append((b"cache-control", b"private, no-store"))
                 if b"*" not in self._origins and (origin := headers.get(b"origin")) in self._origins:
                     message["headers"].append((b"access-control-allow-origin", origin))
-            await send(message)
+            return send(message)
 
         try:
-            async with asyncio.timeout(self._settings.request_timeout_seconds):
+            with self._deadlines.deadline():
                 if scope["method"] == "OPTIONS" and _is_api(scope["path"]):
                     await _preflight(scope["path"])(scope, receive, send_on)
                 else:
@@ -95,6 +95,13 @@ class Door:
                 log.info(
                     "request", method=scope["method"], path=scope["path"], status=status, milliseconds=milliseconds
                 )
+
+
+def _id_of(given: bytes | None) -> str:
+    if given and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    # An id tells requests apart and is no secret, so that it need not be asked of the system.
+    return f"{getrandbits(128):032x}"
 
 
 def _is_api(path: str) -> bool:
