@@ -1,9 +1,10 @@
 """Nothing twice: a whole answer is given again for as long as nothing of its agency's data has changed."""
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from cachetools import LRUCache
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,6 +51,24 @@ class _Kept:
     size: int
 
 
+class _Request(NamedTuple):
+    """What was received of a request."""
+
+    body: bytes | None
+    """All of it, if it is one that is answered."""
+    messages: Sequence[Message]
+
+    def again(self, receive: Receive) -> Receive:
+        """The way to receive it again."""
+        messages = iter(self.messages)
+
+        async def received() -> Message:
+            message = next(messages, None)
+            return await receive() if message is None else message
+
+        return received
+
+
 class Answers:
     """Stands before the application; what it cannot answer by itself it passes on.
 
@@ -67,30 +86,34 @@ class Answers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
-        once = scope.get("method") == "POST" and not self._settings.reuse
-        if scope["type"] != "http" or once or not _is_question(scope):
+        reused = self._settings.reuse
+        if scope["type"] != "http" or not (reused or scope["method"] != "POST") or not _is_question(scope):
             await self._app(scope, receive, send)
             return
         headers = scope["state"]["headers"]
-        if not self._settings.reuse:
+        if not reused:
             if isinstance(answer := await self._computed(scope, receive, send), Answer):
                 await answer.send(headers, send)
             return
-        body, receive = await self._body(receive) if scope["method"] == "POST" else (b"", receive)
-        context = await self._entered(scope, headers)
-        if context is None or body is None:
-            await self._app(scope, receive, send)
+        request = await self._request(receive) if scope["method"] == "POST" else _Request(b"", ())
+        try:
+            context = scope["state"]["admitted"] = await self._gate.enter(headers)
+        except AnalyticsError as error:
+            scope["state"]["refused"] = error
+            await self._app(scope, request.again(receive), send)
             return
-
+        if request.body is None:
+            await self._app(scope, request.again(receive), send)
+            return
         viewer = context.viewer
         try:
             version = await self._versions.of(viewer.agency_id)
         except Unavailable:
-            await self._app(scope, receive, send)  # which may know a replica, or has the words
+            await self._app(scope, request.again(receive), send)  # which may know a replica, or has the words
             return
         key = (
             *(viewer.agency_id, viewer.role, viewer.client_id, context.today),
-            *(scope["method"], scope["path"], scope["query_string"], body),
+            *(scope["method"], scope["path"], scope["query_string"], request.body),
             *(headers.get(b"accept"), headers.get(b"content-type")),
         )
         kept = self._kept.get(key)
@@ -98,6 +121,7 @@ class Answers:
             timing.add("reuse", 0.0)
             await kept.answer.send(headers, send)
             return
+        receive = request.again(receive)
         outcome = await self._shared(key, version, context, scope, receive, send)
         if isinstance(outcome, Answer):
             await outcome.send(headers, send)
@@ -130,31 +154,15 @@ class Answers:
             flight.set_result(outcome)
         return None
 
-    async def _entered(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context | None:
-        """Lets the request pass; where it may not, the application says so."""
-        try:
-            context = await self._gate.enter(headers)
-        except AnalyticsError as error:
-            scope["state"]["refused"] = error
-            return None
-        scope["state"]["admitted"] = context
-        return context
-
-    async def _body(self, receive: Receive) -> tuple[bytes | None, Receive]:
-        """A body, if it is one that is answered; and the way to receive it again."""
-        messages = [await receive()]
-        size = len(messages[0].get("body", b""))
-        while messages[-1].get("more_body", False) and size <= self._settings.graphql_max_body_bytes:
-            messages.append(await receive())
-            size += len(messages[-1].get("body", b""))
-        whole = size <= self._settings.graphql_max_body_bytes and messages[-1]["type"] == "http.request"
-        again = iter(messages)
-
-        async def received() -> Message:
-            message = next(again, None)
-            return await receive() if message is None else message
-
-        return b"".join(message.get("body", b"") for message in messages) if whole else None, received
+    async def _request(self, receive: Receive) -> "_Request":
+        most = self._settings.graphql_max_body_bytes
+        message = await receive()
+        messages, body = [message], message.get("body", b"")
+        while message.get("more_body", False) and len(body) <= most:
+            message = await receive()
+            messages.append(message)
+            body += message.get("body", b"")
+        return _Request(body if len(body) <= most and message["type"] == "http.request" else None, messages)
 
     async def _computed(self, scope: Scope, receive: Receive, send: Send) -> Answer | Unavailable | None:
         """The application's answer; one that nobody else should get is sent instead. Of a database that is away or too

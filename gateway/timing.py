@@ -36,4 +36,4 @@ class stop:  # noqa: N801  read as a verb: `with timing.stop("parse"):`
 
 def header(stops: dict[str, float]) -> str:
     """The stops as a Server-Timing header, in milliseconds. Parallel reads add up to more than the whole."""
-    return ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in stops.items())
+    return ", ".join([f"{name};dur={seconds * 1000:.2f}" for name, seconds in stops.items()])
