@@ -43,6 +43,7 @@ COST_OF_REPORT: Mapping[str, int] = {
     "heatmap": 50,
     "objections": 50,
     "freshness": 50,
+    "choices": 10,
 }
 """By what a report makes the database read; any other field costs 1."""
 

@@ -12,6 +12,7 @@ from gateway.context import Context
 from gateway.plans import PlannedExecutor
 from resolvers.campaigns import LIMIT as BATCHES_LIMIT
 from resolvers.campaigns import BatchStatus, Campaigns, campaigns
+from resolvers.choices import Choices, choices
 from resolvers.filters import CampaignsFilters, Filters, HeatmapFilters, ReportFilters
 from resolvers.freshness import Freshness, freshness
 from resolvers.funnel import Funnel, funnel
@@ -111,6 +112,11 @@ class Query:
     async def freshness(self, info: Info, filters: Narrowed = ReportFilters()) -> Freshness | None:  # noqa: B008
         asked, wanted = _asked(info, Freshness, filters)
         return await freshness(info.context.reader, asked, wanted)
+
+    @strawberry.field(description="What the filters can be set to: the caller's clients and campaigns.")
+    async def choices(self, info: Info) -> Choices | None:
+        asked, wanted = _asked(info, Choices, ReportFilters())
+        return await choices(info.context.reader, asked, wanted)
 
 
 class Schema(strawberry.Schema):

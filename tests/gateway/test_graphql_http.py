@@ -440,6 +440,7 @@ async def test_defaults_are_visible_in_the_schema(house: House) -> None:
         "heatmap": {"filters": thirty, "metric": "CALLS"},
         "objections": {"filters": seven, "limit": "10"},
         "freshness": {"filters": seven},
+        "choices": {},
     }
     for name, period in (("filters", "LAST_7_DAYS"), ("month", "LAST_30_DAYS"), ("weeks", "LAST_30_DAYS")):
         assert {"name": "period", "defaultValue": period} in shown[name]["inputFields"]

@@ -1,0 +1,6 @@
+-- One row a client, by name.
+select f.id, f.name
+from (select c.agency_id, c.id, c.id as client_id, c.name from clients as c) as f
+where :where
+order by f.name, f.id
+limit :limit
