@@ -11,7 +11,8 @@ import orjson
 from bench.serving import Contender
 from gateway.settings import Settings
 
-DASHBOARD = (Path(__file__).parent / "dashboard.graphql").read_text("utf-8")
+DASHBOARD = (Path(__file__).parents[1] / "web" / "src" / "dashboard" / "dashboard.graphql").read_text("utf-8")
+"""The page's own document. What no other server has is left out of it by `$surroundings`, which is false unless set."""
 MONTH = {"period": "LAST_30_DAYS"}
 VARIABLES = {"filters": MONTH, "campaignsFilters": MONTH, "heatmapFilters": MONTH}
 
@@ -26,7 +27,7 @@ def part(name: str, variables: str, sections: tuple[str, ...]) -> str:
 OVERVIEW = part("Overview", "$filters: ReportFilters!", ("overview",))
 DAILY = part(
     "Daily",
-    "$filters: ReportFilters!, $campaignsFilters: CampaignsFilters!",
+    "$filters: ReportFilters!, $campaignsFilters: CampaignsFilters!, $batchesOffset: Int! = 0",
     ("overview", "timeseries", "funnel", "campaigns", "quality"),
 )
 """The five sections that are answered from the daily rollup."""

@@ -30,7 +30,9 @@ FIFTH, TWENTIETH = slice(2, 5), slice(18, 21)
 """The runs up to the fifth, after which PostgreSQL may change to a generic plan, and those around the twentieth."""
 _SQL = {path.stem: path.read_text("utf-8") for path in (Path(__file__).parent / "sql").glob("duckdb_*.sql")}
 _DOCUMENTS = {
-    "heatmap": part("Heatmap", "$heatmapFilters: HeatmapFilters!", ("heatmap",)),
+    "heatmap": part(
+        "Heatmap", "$heatmapFilters: HeatmapFilters!, $heatmapMetric: HeatmapMetric! = CALLS", ("heatmap",)
+    ),
     "objections": part("Objections", "$filters: ReportFilters!", ("objections",)),
 }
 

@@ -23,6 +23,7 @@ from gateway.errors import headers_of, old_json, status_of
 from gateway.graphql_http import GraphQLEndpoint
 from gateway.health import health
 from gateway.keys import KeySet
+from gateway.pages import Pages
 from gateway.replicas import Nodes
 from gateway.schema import build_schema
 from gateway.settings import Settings
@@ -38,7 +39,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
     gate = Gate(settings, Authenticator(settings, keys, nodes.primary), nodes, now)
     documents = memory_of(settings)
     schema = build_schema([partial(Documents, settings, documents)])
-    endpoint = GraphQLEndpoint(schema, documents, gate, settings)
+    pages = Pages(settings)
+    endpoint = GraphQLEndpoint(schema, documents, gate, pages, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,7 +67,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
         },
     )
     app.include_router(routes(lambda request: gate.admit(request.scope)))
-    app.router.routes.extend(health(nodes.primary))
+    app.router.routes.extend([*health(nodes.primary), *pages.routes()])
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         """GraphQL needs nothing of FastAPI, whose layers would cost it more than a small answer does."""

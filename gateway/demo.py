@@ -62,7 +62,8 @@ def run_demo(port: int, host: str, data_dir: Path, reset: bool, seed: int) -> No
                 settings = read_settings(
                     database_url=server.dsn(DATABASE), database_pooler="none", database_replica_urls=(),
                     supabase_jwt_secret=prepared.secret, supabase_jwt_issuer=None, supabase_url=None,
-                    supabase_jwks_url=None, graphiql=True, introspection=True, log_format="console",
+                    supabase_jwks_url=None, graphiql=True, introspection=True,
+                    supabase_publishable_key=None, page_token=demo_token(data_dir), log_format="console",
                     log_level="warning", host=host, port=listener.getsockname()[1],
                 )  # fmt: skip
                 with working(server.dsn(DATABASE), data_dir):
@@ -222,7 +223,12 @@ def _announce(settings: Settings, data_dir: Path, prepared: _Prepared) -> None:
             _out.out(line, highlight=False)
 
     heading("The demo is being served")
-    verbatim(f"  GraphiQL  {base}/graphql", f"  REST      {overview}", f"  OpenAPI   {base}/openapi.json")
+    verbatim(
+        f"  Dashboard  {base}/",
+        f"  GraphiQL   {base}/graphql",
+        f"  REST       {overview}",
+        f"  OpenAPI    {base}/openapi.json",
+    )
     heading(f"A token ({prepared.who}; {TOKEN_LASTS.days} days)")
     verbatim(token)
     heading("GraphQL from a shell")

@@ -8,10 +8,8 @@ import orjson
 from graphql import GraphQLError
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
-from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
@@ -30,6 +28,7 @@ from gateway.errors import (
     whole_request,
 )
 from gateway.operations import Operations
+from gateway.pages import Pages
 from gateway.schema import Schema
 from gateway.settings import Settings
 from resolvers.errors import Unavailable
@@ -45,11 +44,14 @@ _KINDS = (("variables", dict, "an object"), ("extensions", dict, "an object"), (
 class GraphQLEndpoint:
     """Answers one request at a time; holds nothing of any of them."""
 
-    def __init__(self, schema: Schema, documents: Mapping[str, Checked], gate: Gate, settings: Settings) -> None:
+    def __init__(
+        self, schema: Schema, documents: Mapping[str, Checked], gate: Gate, pages: Pages, settings: Settings
+    ) -> None:
         self._schema = schema
         self._documents = documents
         self._operations = Operations(schema)
         self._gate = gate
+        self._pages = pages
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +62,7 @@ class GraphQLEndpoint:
             if scope["method"] not in ("GET", "HEAD", "POST"):
                 raise WrongMethod(f"{scope['method']} is not answered here; use POST, or GET with ?query=", ALLOWED)
             if self._wants_explorer(scope):
-                await HTMLResponse(get_graphql_ide_html(graphql_ide="graphiql"))(scope, receive, send)
+                await self._pages.explorer()(scope, receive, send)
                 return
             context = await self._gate.admit(scope)
             with timing.stop("parse"):

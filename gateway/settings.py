@@ -131,7 +131,16 @@ class Settings(BaseSettings):
         default=("*",),
         description="Origins whose pages may call, separated by commas; `*` for any (tokens, not cookies, decide).",
     )
+    dashboard: bool = Field(default=True, description="Serve the dashboard at /.")
     graphiql: bool = Field(default=False, description="Serve the GraphiQL explorer to browsers at /graphql.")
+    supabase_publishable_key: str | None = Field(
+        default=None,
+        description="With SUPABASE_URL: the dashboard's viewers sign in there, with e-mail and password.",
+    )
+    page_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="For demos: a token that the pages hand to everybody who opens them. Never in production.",
+    )
     introspection: bool = Field(default=False, description="Answer introspection queries.")
     graphql_remembered_text: int = Field(
         default=400_000,

@@ -19,6 +19,9 @@ from bench.servers import sections
 from bench.servers.running import run
 from bench.servers.sections import SQL, Asked, Row
 from bench.servers.tokens import agency_of, days_of, open_pool, today
+from resolvers.choices import Choices
+from resolvers.freshness import Freshness
+from resolvers.heatmap import HeatmapMetric
 
 T = TypeVar("T")
 
@@ -294,7 +297,9 @@ class Query:
         return Funnel(funnel=_of(FunnelStages, row), rates=_of(FunnelRates, row))
 
     @strawberry.field
-    async def campaigns(self, info: strawberry.Info, filters: CampaignsFilters, limit: int = 25) -> Campaigns:
+    async def campaigns(
+        self, info: strawberry.Info, filters: CampaignsFilters, limit: int = 25, offset: int = 0
+    ) -> Campaigns:
         asked, pool = _asked(info, filters), info.context["pool"]
         batches, stats = await asyncio.gather(
             pool.fetch(SQL["batches"], asked.agency, limit),
@@ -324,7 +329,9 @@ class Query:
         )
 
     @strawberry.field
-    async def heatmap(self, info: strawberry.Info, filters: HeatmapFilters) -> Heatmap:
+    async def heatmap(
+        self, info: strawberry.Info, filters: HeatmapFilters, metric: HeatmapMetric = HeatmapMetric.CALLS
+    ) -> Heatmap:
         asked = _asked(info, filters)
         rows = await info.context["pool"].fetch(SQL["heatmap"], asked.agency, asked.first_day, asked.last_day)
         best = sorted(rows, key=lambda row: -row["total_calls"])[: sections.BEST]
@@ -366,6 +373,15 @@ class Query:
             ],
             buying_signals=[BuyingSignal(**text) for text in shaped["buyingSignals"]],
         )
+
+    # In the document, and left out of it by a directive whenever this is measured.
+    @strawberry.field
+    def freshness(self, filters: ReportFilters) -> Freshness | None:
+        return None
+
+    @strawberry.field
+    def choices(self) -> Choices | None:
+        return None
 
 
 async def _context(request: Request) -> dict[str, Any]:

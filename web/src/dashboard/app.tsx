@@ -1,0 +1,184 @@
+/** The page: filters above, the seven reports below, and what stands in their way. */
+
+import { useCallback, useEffect, useState } from "preact/hooks";
+import type { Answer } from "./asking";
+import { Filters } from "./filters";
+import { asClock, asRange } from "./format";
+import { PanelSkeleton } from "./panel";
+import { Batches } from "./panels/batches";
+import { Campaigns } from "./panels/campaigns";
+import { FunnelPanel } from "./panels/funnel";
+import { HeatmapPanel } from "./panels/heatmap";
+import { Kpis } from "./panels/kpis";
+import { ObjectionsPanel } from "./panels/objections";
+import { Outcomes } from "./panels/outcomes";
+import { QualityPanel } from "./panels/quality";
+import { Rests } from "./panels/rests";
+import { Trend } from "./panels/trend";
+import { type Screen, useScreen } from "./screen";
+import type { Session } from "./session";
+import { SignIn } from "./signin";
+import { ThemeSwitch } from "./theme";
+import { readView, type View, writeView } from "./view";
+
+export function App({ session }: { session: Session }) {
+  const [view, change] = useView();
+  const [screen, retry] = useScreen(session, view);
+  const { answer, failure } = screen;
+  if (failure?.kind === "signed-out" && session.way !== "given")
+    return <SignIn session={session} why={failure.message} onDone={retry} />;
+
+  const signOut = async (): Promise<void> => {
+    await session.signOut();
+    retry();
+  };
+  return (
+    <>
+      <header class="top">
+        <h1>Calls</h1>
+        <Filters view={view} choices={answer?.data.choices} onChange={change} />
+        <div class="top-end">
+          <ThemeSwitch />
+          {session.way !== "given" && (
+            <button type="button" class="quiet" onClick={() => void signOut()}>
+              Sign out
+            </button>
+          )}
+        </div>
+      </header>
+      <Status screen={screen} onRetry={retry} />
+      <main class="grid" aria-busy={!screen.isCurrent}>
+        {answer ? (
+          <Reports answer={answer} view={view} change={change} />
+        ) : failure ? (
+          <p class="panel area-all panel-note">There are no numbers to show yet.</p>
+        ) : (
+          <Skeletons />
+        )}
+      </main>
+    </>
+  );
+}
+
+function Reports({ answer, view, change }: { answer: Answer; view: View; change: (changed: Partial<View>) => void }) {
+  const { data, wrong } = answer;
+  if (isNewAgency(data)) return <FirstSteps />;
+  return (
+    <>
+      <Kpis overview={data.overview} timeseries={data.timeseries} wrong={wrong.overview} />
+      <Trend report={data.timeseries} period={data.overview?.period} wrong={wrong.timeseries} />
+      <FunnelPanel report={data.funnel} wrong={wrong.funnel} />
+      <HeatmapPanel
+        report={data.heatmap}
+        wrong={wrong.heatmap}
+        view={view}
+        onMetric={(heatmapMetric) => change({ heatmapMetric })}
+      />
+      <QualityPanel report={data.quality} wrong={wrong.quality} />
+      <Campaigns report={data.campaigns} wrong={wrong.campaigns} onCampaign={(campaignId) => change({ campaignId })} />
+      <Batches
+        report={data.campaigns}
+        choices={data.choices}
+        wrong={wrong.campaigns}
+        page={view.batchesPage}
+        onPage={(batchesPage) => change({ batchesPage })}
+      />
+      <ObjectionsPanel report={data.objections} wrong={wrong.objections} />
+      <Outcomes report={data.overview} wrong={wrong.overview} />
+      <Rests freshness={data.freshness} objections={data.objections} wrong={wrong.freshness} />
+    </>
+  );
+}
+
+/** Nothing to narrow by and nothing counted: not an empty range, but an agency that has only begun. */
+function isNewAgency(data: Answer["data"]): boolean {
+  const { choices, overview, freshness, campaigns } = data;
+  return (
+    overview?.summary.totalCalls === 0 &&
+    choices?.campaigns.length === 0 &&
+    campaigns?.pagination.total === 0 &&
+    freshness?.waitingCalls === 0 &&
+    freshness.lastChangedAt === null
+  );
+}
+
+function FirstSteps() {
+  return (
+    <section class="panel area-all first-steps">
+      <h2>No calls yet</h2>
+      <p>
+        As soon as the platform writes its first call, its numbers appear here by themselves: volumes at once, quality
+        and objections when the call has been analysed.
+      </p>
+    </section>
+  );
+}
+
+function Status({ screen, onRetry }: { screen: Screen; onRetry: () => void }) {
+  const { answer, failure, changedAt, checkedAt } = screen;
+  const period = answer?.data.overview?.period;
+  return (
+    <div class="status">
+      <p>
+        {period && <strong>{asRange(period.startDate, period.endDate)}</strong>}
+        {period && " · UTC days"}
+        {changedAt && ` · changed ${asClock(changedAt)}`}
+        {checkedAt && ` · checked ${asClock(checkedAt)}`}
+      </p>
+      <div role="status" aria-live="polite">
+        {failure && (
+          <p class={`notice notice-${failure.kind}`}>
+            <span>
+              {failure.message}
+              {failure.kind === "away" &&
+                (answer ? " These are the last numbers; asking again by itself." : " Asking again by itself.")}
+            </span>
+            <button type="button" onClick={onRetry}>
+              Try again
+            </button>
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+const AREAS = [
+  ["kpis", "Key figures"],
+  ["trend", "Trend"],
+  ["funnel", "Funnel"],
+  ["heatmap", "Best times to call"],
+  ["quality", "Quality"],
+  ["campaigns", "Campaigns"],
+  ["batches", "Batches"],
+  ["objections", "Objections"],
+  ["outcomes", "Outcomes"],
+  ["rests", "What the numbers rest on"],
+] as const;
+
+function Skeletons() {
+  return (
+    <>
+      {AREAS.map(([area, title]) => (
+        <PanelSkeleton key={area} area={area} title={title} />
+      ))}
+    </>
+  );
+}
+
+/** The view of the address bar; a change is a step that the browser's Back undoes. */
+function useView(): [View, (changed: Partial<View>) => void] {
+  const [view, setView] = useState(() => readView(location.search));
+  useEffect(() => {
+    const moved = (): void => setView(readView(location.search));
+    addEventListener("popstate", moved);
+    return () => removeEventListener("popstate", moved);
+  }, []);
+  const change = useCallback((changed: Partial<View>): void => {
+    const isTurn = "batchesPage" in changed;
+    const next = { ...readView(location.search), ...(isTurn ? {} : { batchesPage: 0 }), ...changed };
+    history.pushState(null, "", `${location.pathname}${writeView(next)}`);
+    setView(next);
+  }, []);
+  return [view, change];
+}

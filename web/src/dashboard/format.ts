@@ -1,0 +1,58 @@
+/** Numbers, shares, durations and times as the viewer's locale writes them. What is not there is a dash, never a zero. */
+
+export const NOTHING = "–";
+
+const whole = new Intl.NumberFormat();
+const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
+const day = new Intl.DateTimeFormat(undefined, { timeZone: "UTC", day: "numeric", month: "short" });
+const longDay = new Intl.DateTimeFormat(undefined, { timeZone: "UTC", dateStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+type Maybe = number | null | undefined;
+
+export const asNumber = (value: Maybe): string => (value == null ? NOTHING : whole.format(value));
+
+/** In full up to five digits, then as 1.2M: for where there is no room. */
+export const asShortNumber = (value: Maybe): string =>
+  value == null ? NOTHING : Math.abs(value) < 100_000 ? whole.format(value) : short.format(value);
+
+/** Of a number of percent, as the API gives rates. */
+export const asPercent = (value: Maybe): string => (value == null ? NOTHING : percent.format(value / 100));
+
+/** Of a share between 0 and 1, as the API gives means of shares. */
+export const asShare = (value: Maybe): string => (value == null ? NOTHING : percent.format(value));
+
+/** Of seconds: 45s, 3m 20s, 12h 5m. */
+export function asDuration(seconds: Maybe): string {
+  if (seconds == null) return NOTHING;
+  const rounded = Math.round(seconds);
+  const parts: [number, string][] =
+    rounded < 60
+      ? [[rounded, "second"]]
+      : rounded < 3600
+        ? [
+            [Math.floor(rounded / 60), "minute"],
+            [rounded % 60, "second"],
+          ]
+        : [
+            [Math.floor(rounded / 3600), "hour"],
+            [Math.floor((rounded % 3600) / 60), "minute"],
+          ];
+  return parts
+    .map(([number, unit]) =>
+      new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "narrow" }).format(number),
+    )
+    .join(" ");
+}
+
+/** A UTC day, `2026-11-23`, as the same day wherever the viewer is. */
+export const asDay = (date: string): string => day.format(new Date(`${date}T00:00:00Z`));
+export const asLongDay = (date: string): string => longDay.format(new Date(`${date}T00:00:00Z`));
+export const asRange = (from: string, to: string): string =>
+  longDay.formatRange(new Date(`${from}T00:00:00Z`), new Date(`${to}T00:00:00Z`));
+
+/** A moment in the viewer's own zone. */
+export const asClock = (at: Date): string => clock.format(at);
+export const asMoment = (at: string | null | undefined): string => (at ? moment.format(new Date(at)) : NOTHING);

@@ -1,0 +1,28 @@
+/** Starts the page: theme, session, and then all that is to be seen. */
+
+import { render } from "preact";
+import { App } from "./app";
+import { startSession } from "./session";
+import "./style.css";
+import { applyTheme } from "./theme";
+
+const page = document.getElementById("page");
+applyTheme();
+if (page) {
+  try {
+    render(<App session={await startSession()} />, page);
+  } catch (error) {
+    render(
+      <main class="signin">
+        <div class="panel" role="alert">
+          <h1>Calls</h1>
+          <p>The page could not be started: {error instanceof Error ? error.message : String(error)}.</p>
+          <button type="button" onClick={() => location.reload()}>
+            Try again
+          </button>
+        </div>
+      </main>,
+      page,
+    );
+  }
+}

@@ -1,0 +1,57 @@
+/** Batches as they stand right now, newest first, whatever the range. */
+
+import type { BatchStatus, DashboardQuery } from "../../generated";
+import { asMoment, asNumber } from "../format";
+import { Pages } from "../pages";
+import { Panel } from "../panel";
+import { Progress } from "../progress";
+import { BATCHES_ON_A_PAGE } from "../view";
+
+const STATUS: Readonly<Record<BatchStatus, string>> = {
+  PENDING: "Pending",
+  SCHEDULED: "Scheduled",
+  PROCESSING: "Running",
+  PAUSED: "Paused",
+  COMPLETED: "Completed",
+  FAILED: "Failed",
+  CANCELLED: "Cancelled",
+};
+
+type BatchesProps = {
+  report: DashboardQuery["campaigns"];
+  choices: DashboardQuery["choices"];
+  wrong: string | undefined;
+  page: number;
+  onPage: (page: number) => void;
+};
+
+export function Batches({ report, choices, wrong, page, onPage }: BatchesProps) {
+  const names = new Map(choices?.campaigns.map(({ id, name }) => [id, name]));
+  const batches = report?.activeBatches ?? [];
+  return (
+    <Panel
+      title="Batches"
+      area="batches"
+      wrong={wrong}
+      empty={report?.pagination.total === 0 && "There are no batches."}
+    >
+      <ul class="batches">
+        {batches.map((batch) => {
+          const name = names.get(batch.campaignId ?? "") ?? "No campaign";
+          return (
+            <li key={batch.id}>
+              <span class="batch-name">{name}</span>
+              <span class={`tag tag-${batch.status.toLowerCase()}`}>{STATUS[batch.status]}</span>
+              <Progress percent={batch.progressPct ?? null} label={`Batch of ${name}, ${asMoment(batch.createdAt)}`} />
+              <span class="remark">
+                {asNumber(batch.completedCount)} done, {asNumber(batch.failedCount)} failed of{" "}
+                {asNumber(batch.totalCalls)} · {asMoment(batch.createdAt)}
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+      <Pages of="batches" page={page} total={report?.pagination.total ?? 0} size={BATCHES_ON_A_PAGE} onPage={onPage} />
+    </Panel>
+  );
+}

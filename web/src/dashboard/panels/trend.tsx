@@ -1,0 +1,78 @@
+/** How the days went, in the metrics of one's choice: several of one unit, since they share a scale. */
+
+import { useMemo, useState } from "preact/hooks";
+import type { DashboardQuery } from "../../generated";
+import { DaysChart, type Line } from "../chart";
+import { daysBetween } from "../days";
+import { asDuration, asNumber, asShare } from "../format";
+import { Panel } from "../panel";
+
+type Report = NonNullable<DashboardQuery["timeseries"]>;
+type Metric = Exclude<keyof Report["data"][number], "date" | "__typename">;
+
+const UNITS = { calls: asNumber, duration: asDuration, share: asShare } as const;
+
+const METRICS: readonly { metric: Metric; name: string; unit: keyof typeof UNITS; color: string }[] = [
+  { metric: "totalCalls", name: "Calls", unit: "calls", color: "--line-1" },
+  { metric: "connectedCalls", name: "Connected", unit: "calls", color: "--line-2" },
+  { metric: "conversationsHad", name: "Conversations", unit: "calls", color: "--line-3" },
+  { metric: "qualifiedLeads", name: "Qualified", unit: "calls", color: "--line-4" },
+  { metric: "meetingsBooked", name: "Meetings", unit: "calls", color: "--line-5" },
+  { metric: "completedCalls", name: "Completed", unit: "calls", color: "--line-6" },
+  { metric: "avgDurationSeconds", name: "Average call", unit: "duration", color: "--line-1" },
+  { metric: "avgTalkRatio", name: "Agent’s talk share", unit: "share", color: "--line-2" },
+];
+
+type TrendProps = {
+  report: DashboardQuery["timeseries"];
+  /** The first and the last day, of which the report has only those with calls. */
+  period: { startDate: string; endDate: string } | undefined;
+  wrong: string | undefined;
+};
+
+export function Trend({ report, period, wrong }: TrendProps) {
+  const [chosen, setChosen] = useState<readonly Metric[]>(["totalCalls", "connectedCalls", "meetingsBooked"]);
+  const shown = useMemo(() => METRICS.filter(({ metric }) => chosen.includes(metric)), [chosen]);
+  const days = useMemo(() => (period ? daysBetween(period.startDate, period.endDate) : []), [period]);
+  const lines = useMemo((): Line[] => {
+    const known = new Map(report?.data.map((day) => [day.date, day]));
+    return shown.map(({ metric, name, unit, color }) => ({
+      name,
+      color,
+      written: UNITS[unit],
+      values: days.map((day) => known.get(day)?.[metric] ?? (unit === "calls" ? 0 : null)),
+    }));
+  }, [report, days, shown]);
+
+  const choose = (metric: Metric, isOn: boolean): void => {
+    const unit = METRICS.find((other) => other.metric === metric)?.unit;
+    const kept = shown.filter((other) => other.metric !== metric && other.unit === unit).map((other) => other.metric);
+    const next = isOn ? [...kept, metric] : kept;
+    if (next.length > 0) setChosen(next);
+  };
+  return (
+    <Panel
+      title="Trend"
+      area="trend"
+      wrong={wrong}
+      empty={report?.data.length === 0 && "There were no calls on these days."}
+      aside={
+        <fieldset class="chips">
+          <legend class="unseen">Metrics</legend>
+          {METRICS.map(({ metric, name, color }) => (
+            <label key={metric} style={{ "--chip": `var(${color})` }}>
+              <input
+                type="checkbox"
+                checked={chosen.includes(metric)}
+                onChange={(event) => choose(metric, event.currentTarget.checked)}
+              />
+              <span>{name}</span>
+            </label>
+          ))}
+        </fieldset>
+      }
+    >
+      <DaysChart label={`By day: ${shown.map(({ name }) => name).join(", ")}`} days={days} lines={lines} height={260} />
+    </Panel>
+  );
+}

@@ -1,0 +1,16 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+
+// The gateway serves what lies here: two pages, and under /assets/ files whose names change with their content.
+export default defineConfig({
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    outDir: fileURLToPath(new URL("../gateway/web", import.meta.url)),
+    emptyOutDir: true,
+    target: "es2022",
+    chunkSizeWarningLimit: 4000,
+    rolldownOptions: { input: ["dashboard.html", "explorer.html"] },
+  },
+  worker: { format: "es" },
+  server: { proxy: { "/graphql": "http://127.0.0.1:8000", "/page.json": "http://127.0.0.1:8000" } },
+});
