@@ -12,6 +12,8 @@ export type Line = Readonly<{
   values: readonly (number | null)[];
   /** As its values are written. */
   written: (value: number | null) => string;
+  /** As the scale is written, if that takes fewer digits. */
+  marked?: (value: number | null) => string;
   isBar?: boolean;
   /** Which of the two scales it is measured by. */
   scale?: "left" | "right";
@@ -93,14 +95,16 @@ function optionOf(days: readonly string[], lines: readonly Line[], place: HTMLEl
   const style = getComputedStyle(place);
   const of = (name: string): string => style.getPropertyValue(name).trim();
   const ink = of("--ink-2");
-  const written = (scale: "left" | "right") =>
-    lines.find((line) => (line.scale ?? "left") === scale)?.written ?? ((value: number | null) => String(value));
+  const marked = (scale: "left" | "right") => {
+    const line = lines.find((other) => (other.scale ?? "left") === scale);
+    return line?.marked ?? line?.written ?? String;
+  };
   const axis = (scale: "left" | "right") => ({
     type: "value",
     show: lines.some((line) => (line.scale ?? "left") === scale),
     position: scale,
     splitNumber: 4,
-    axisLabel: { color: ink, formatter: written(scale) },
+    axisLabel: { color: ink, formatter: marked(scale) },
     splitLine: { show: scale === "left", lineStyle: { color: of("--line") } },
   });
   return {

@@ -4,7 +4,12 @@ export const NOTHING = "–";
 
 const whole = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
+const wholePercent = new Intl.NumberFormat(undefined, { style: "percent" });
 const day = new Intl.DateTimeFormat(undefined, { timeZone: "UTC", day: "numeric", month: "short" });
 const longDay = new Intl.DateTimeFormat(undefined, { timeZone: "UTC", dateStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
@@ -20,6 +25,12 @@ export const asShortNumber = (value: Maybe): string =>
 
 /** Of a number of percent, as the API gives rates. */
 export const asPercent = (value: Maybe): string => (value == null ? NOTHING : percent.format(value / 100));
+
+/** The same, rounded to whole ones: for what is shown as a length beside it. */
+export const asWholePercent = (value: Maybe): string => (value == null ? NOTHING : wholePercent.format(value / 100));
+
+/** Of a share between 0 and 1, in whole percent. */
+export const asWholeShare = (value: Maybe): string => (value == null ? NOTHING : wholePercent.format(value));
 
 /** Of a share between 0 and 1, as the API gives means of shares. */
 export const asShare = (value: Maybe): string => (value == null ? NOTHING : percent.format(value));

@@ -1,9 +1,11 @@
-/** How much of something is done. */
+/** How much of something is done, and how much of that in vain. */
 
-import { asPercent } from "./format";
+import { asWholePercent } from "./format";
 
-export function Progress({ percent, label }: { percent: number | null; label: string }) {
-  const shown = Math.round(percent ?? 0);
+type ProgressProps = { done: number; failed?: number; all: number; label: string };
+
+export function Progress({ done, failed = 0, all, label }: ProgressProps) {
+  const share = (part: number): number => (all > 0 ? (100 * part) / all : 0);
   return (
     <span
       class="progress"
@@ -11,12 +13,13 @@ export function Progress({ percent, label }: { percent: number | null; label: st
       aria-label={label}
       aria-valuemin={0}
       aria-valuemax={100}
-      aria-valuenow={shown}
+      aria-valuenow={Math.round(share(done + failed))}
     >
       <span class="progress-bar">
-        <span style={{ width: `${shown}%` }} />
+        <span class="progress-done" style={{ width: `${share(done)}%` }} />
+        <span class="progress-failed" style={{ width: `${share(failed)}%` }} />
       </span>
-      <span class="progress-text">{asPercent(percent === null ? null : shown)}</span>
+      <span class="progress-text">{asWholePercent(all > 0 ? share(done + failed) : null)}</span>
     </span>
   );
 }

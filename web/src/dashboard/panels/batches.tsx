@@ -42,10 +42,15 @@ export function Batches({ report, choices, wrong, page, onPage }: BatchesProps) 
             <li key={batch.id}>
               <span class="batch-name">{name}</span>
               <span class={`tag tag-${batch.status.toLowerCase()}`}>{STATUS[batch.status]}</span>
-              <Progress percent={batch.progressPct ?? null} label={`Batch of ${name}, ${asMoment(batch.createdAt)}`} />
-              <span class="remark">
+              <Progress
+                done={batch.completedCount}
+                failed={batch.failedCount}
+                all={batch.totalCalls}
+                label={`Batch of ${name}, ${asMoment(batch.createdAt)}`}
+              />
+              <span class="remark" title={`Made on ${asMoment(batch.createdAt)}`}>
                 {asNumber(batch.completedCount)} done, {asNumber(batch.failedCount)} failed of{" "}
-                {asNumber(batch.totalCalls)} · {asMoment(batch.createdAt)}
+                {asNumber(batch.totalCalls)}
               </span>
             </li>
           );

@@ -18,7 +18,7 @@ const COLUMNS: readonly { column: Column; name: string; written: (row: Row) => s
   { column: "meetingsBooked", name: "Meetings", written: (row) => asNumber(row.meetingsBooked) },
   { column: "conversionRate", name: "Conversion", written: (row) => asPercent(row.conversionRate) },
 ];
-const ON_A_PAGE = 8;
+const ON_A_PAGE = 12;
 const byName = new Intl.Collator();
 
 type CampaignsProps = {
@@ -114,6 +114,7 @@ function Running({ batches, campaign }: { batches: Report["activeBatches"]; camp
   );
   const all = running.reduce((sum, { totalCalls }) => sum + totalCalls, 0);
   if (all === 0) return null;
-  const done = running.reduce((sum, { completedCount, failedCount }) => sum + completedCount + failedCount, 0);
-  return <Progress percent={(100 * done) / all} label={`Running batches of ${campaign.campaignName}`} />;
+  const done = running.reduce((sum, { completedCount }) => sum + completedCount, 0);
+  const failed = running.reduce((sum, { failedCount }) => sum + failedCount, 0);
+  return <Progress done={done} failed={failed} all={all} label={`Running batches of ${campaign.campaignName}`} />;
 }

@@ -31,7 +31,7 @@ export function Kpis({ overview, timeseries, wrong }: KpisProps) {
     {
       name: "Conversion",
       value: asPercent(summary?.overallConversionRate),
-      remark: "meetings of all calls",
+      remark: "of all calls",
       line: line((day) => share(day.meetingsBooked, day.totalCalls)),
     },
     {

@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import type { DashboardQuery } from "../../generated";
 import { DaysChart, type Line } from "../chart";
-import { asDuration, asNumber, asPercent, asShare } from "../format";
+import { asDuration, asNumber, asPercent, asShare, asWholeShare } from "../format";
 import { Panel } from "../panel";
 
 const ofPercent = (percent: number | null): number | null => (percent === null ? null : percent / 100);
@@ -33,12 +33,14 @@ export function QualityPanel({ report, wrong }: { report: DashboardQuery["qualit
         color: "--positive",
         values: trend.map((day) => ofPercent(day.sentimentPositivePct)),
         written: asShare,
+        marked: asWholeShare,
       },
       {
         name: "Script adherence",
         color: "--line-1",
         values: trend.map((day) => day.avgScriptAdherence),
         written: asShare,
+        marked: asWholeShare,
       },
     ];
   }, [report]);

@@ -29,7 +29,11 @@ export function Rests({ freshness, objections, wrong }: RestsProps) {
       wrong={wrong}
       aside={<span class="remark">{asPercent(freshness?.analyzedPct)} of connected calls analysed</span>}
     >
-      <Progress percent={freshness?.analyzedPct ?? null} label="Connected calls analysed" />
+      <Progress
+        done={freshness?.analyzedConnectedCalls ?? 0}
+        all={freshness?.connectedCalls ?? 0}
+        label="Connected calls analysed"
+      />
       <dl class="figures">
         {rows.map(([name, value]) => (
           <div key={name}>

@@ -4,13 +4,17 @@ import { useMemo, useState } from "preact/hooks";
 import type { DashboardQuery } from "../../generated";
 import { DaysChart, type Line } from "../chart";
 import { daysBetween } from "../days";
-import { asDuration, asNumber, asShare } from "../format";
+import { asDuration, asNumber, asShare, asWholeShare } from "../format";
 import { Panel } from "../panel";
 
 type Report = NonNullable<DashboardQuery["timeseries"]>;
 type Metric = Exclude<keyof Report["data"][number], "date" | "__typename">;
 
-const UNITS = { calls: asNumber, duration: asDuration, share: asShare } as const;
+const UNITS = {
+  calls: { written: asNumber },
+  duration: { written: asDuration },
+  share: { written: asShare, marked: asWholeShare },
+} as const;
 
 const METRICS: readonly { metric: Metric; name: string; unit: keyof typeof UNITS; color: string }[] = [
   { metric: "totalCalls", name: "Calls", unit: "calls", color: "--line-1" },
@@ -39,7 +43,7 @@ export function Trend({ report, period, wrong }: TrendProps) {
     return shown.map(({ metric, name, unit, color }) => ({
       name,
       color,
-      written: UNITS[unit],
+      ...UNITS[unit],
       values: days.map((day) => known.get(day)?.[metric] ?? (unit === "calls" ? 0 : null)),
     }));
   }, [report, days, shown]);
