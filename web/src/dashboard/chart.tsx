@@ -104,6 +104,8 @@ function optionOf(days: readonly string[], lines: readonly Line[], place: HTMLEl
     show: lines.some((line) => (line.scale ?? "left") === scale),
     position: scale,
     splitNumber: 4,
+    // A scale without marks of its own counts something: half a call would be none.
+    minInterval: lines.some((line) => (line.scale ?? "left") === scale && line.marked) ? 0 : 1,
     axisLabel: { color: ink, formatter: marked(scale) },
     splitLine: { show: scale === "left", lineStyle: { color: of("--line") } },
   });

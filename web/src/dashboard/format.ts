@@ -35,28 +35,17 @@ export const asWholeShare = (value: Maybe): string => (value == null ? NOTHING :
 /** Of a share between 0 and 1, as the API gives means of shares. */
 export const asShare = (value: Maybe): string => (value == null ? NOTHING : percent.format(value));
 
-/** Of seconds: 45s, 3m 20s, 12h 5m. */
+/** Of seconds: 45 s, 3:20 min, 12:05 h, and from a hundred hours on 1,204 h. */
 export function asDuration(seconds: Maybe): string {
   if (seconds == null) return NOTHING;
   const rounded = Math.round(seconds);
-  const parts: [number, string][] =
-    rounded < 60
-      ? [[rounded, "second"]]
-      : rounded < 3600
-        ? [
-            [Math.floor(rounded / 60), "minute"],
-            [rounded % 60, "second"],
-          ]
-        : [
-            [Math.floor(rounded / 3600), "hour"],
-            [Math.floor((rounded % 3600) / 60), "minute"],
-          ];
-  return parts
-    .map(([number, unit]) =>
-      new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "narrow" }).format(number),
-    )
-    .join(" ");
+  if (rounded < 60) return `${rounded} s`;
+  if (rounded < 3600) return `${clockwise(rounded)} min`;
+  const hours = rounded / 3600;
+  return hours < 100 ? `${clockwise(Math.floor(rounded / 60))} h` : `${whole.format(Math.round(hours))} h`;
 }
+
+const clockwise = (number: number): string => `${Math.floor(number / 60)}:${String(number % 60).padStart(2, "0")}`;
 
 /** A UTC day, `2026-11-23`, as the same day wherever the viewer is. */
 export const asDay = (date: string): string => day.format(new Date(`${date}T00:00:00Z`));

@@ -48,9 +48,9 @@ export function Batches({ report, choices, wrong, page, onPage }: BatchesProps) 
                 all={batch.totalCalls}
                 label={`Batch of ${name}, ${asMoment(batch.createdAt)}`}
               />
-              <span class="remark" title={`Made on ${asMoment(batch.createdAt)}`}>
-                {asNumber(batch.completedCount)} done, {asNumber(batch.failedCount)} failed of{" "}
-                {asNumber(batch.totalCalls)}
+              <span class="remark clipped" title={`Made on ${asMoment(batch.createdAt)}`}>
+                {batch.failedCount > 0 && `${asNumber(batch.failedCount)} failed `}
+                of {asNumber(batch.totalCalls)}
               </span>
             </li>
           );

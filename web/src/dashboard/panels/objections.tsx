@@ -1,7 +1,7 @@
 /** What people object to and how often it was handled, and what signals an interest. */
 
 import type { DashboardQuery } from "../../generated";
-import { asNumber, asPercent } from "../format";
+import { asNumber, asPercent, asShortNumber } from "../format";
 import { Panel } from "../panel";
 
 type ObjectionsProps = { report: DashboardQuery["objections"]; wrong: string | undefined };
@@ -46,7 +46,7 @@ export function ObjectionsPanel({ report, wrong }: ObjectionsProps) {
                   </span>
                   <span class="bar" style={{ "--share": `${(100 * count) / most}%` }} />
                 </th>
-                <td class="number">{asNumber(count)}</td>
+                <td class="number">{asShortNumber(count)}</td>
                 <td class="number">{asPercent(handlingRate)}</td>
               </tr>
             ))}
@@ -72,7 +72,7 @@ export function ObjectionsPanel({ report, wrong }: ObjectionsProps) {
                     {signal}
                   </span>
                 </th>
-                <td class="number">{asNumber(count)}</td>
+                <td class="number">{asShortNumber(count)}</td>
                 <td class="number">{asPercent(percentage)}</td>
               </tr>
             ))}
