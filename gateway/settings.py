@@ -132,7 +132,10 @@ class Settings(BaseSettings):
         description="Origins whose pages may call, separated by commas; `*` for any (tokens, not cookies, decide).",
     )
     dashboard: bool = Field(default=True, description="Serve the dashboard at /.")
-    graphiql: bool = Field(default=False, description="Serve the GraphiQL explorer to browsers at /graphql.")
+    graphiql: bool = Field(
+        default=False,
+        description="Serve the GraphiQL explorer to browsers at /graphql; it shows the schema, INTROSPECTION or not.",
+    )
     supabase_publishable_key: str | None = Field(
         default=None,
         description="With SUPABASE_URL: the dashboard's viewers sign in there, with e-mail and password.",

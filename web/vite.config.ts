@@ -1,5 +1,9 @@
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+
+// The tests' viewer, wherever they run; each of them is a process that begins with these.
+if (process.env.VITEST) Object.assign(process.env, { TZ: "Asia/Kathmandu", LC_ALL: "en_GB.UTF-8" });
 
 // The gateway serves what lies here: two pages, and under /assets/ files whose names change with their content.
 export default defineConfig({
