@@ -1,11 +1,14 @@
 FROM python:3.13-slim AS build
 WORKDIR /source
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE hatch_build.py schema.graphql ./
 COPY gateway gateway
 COPY resolvers resolvers
 COPY rest_compat rest_compat
 COPY enrichment enrichment
 COPY database database
+COPY web web
+# Builds the pages too, with a Node of its own; --build-arg GATEWAY_WEB=off leaves them out.
+ARG GATEWAY_WEB=on
 RUN pip install --no-cache-dir --disable-pip-version-check --prefix /installed --constraint constraints.txt .
 
 FROM python:3.13-slim

