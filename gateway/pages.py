@@ -1,7 +1,6 @@
 """What people look at: the dashboard at `/`, the explorer at `/graphql`, and the files that both are made of."""
 
 from collections.abc import Mapping
-from mimetypes import guess_type
 from pathlib import Path
 
 import orjson
@@ -29,7 +28,7 @@ class Pages:
     def __init__(self, settings: Settings) -> None:
         self._has_dashboard = settings.dashboard
         self._told = _told(settings)
-        issuer = f" {_origin(settings)}" if settings.supabase_url else ""
+        issuer = f" {_origin(settings)}" if _signs_in_with_supabase(settings) else ""
         self._dashboard = _headers("style-src 'self'; img-src 'self'", f"connect-src 'self'{issuer}")
         # Its editor writes styles into the page, and its style sheet holds fonts and pictures.
         self._explorer = _headers(
@@ -50,8 +49,10 @@ class Pages:
         return _page("dashboard.html", self._dashboard)
 
     async def _tell(self, request: Request) -> Response:
-        # The API may be asked by any origin, since tokens decide there. Here one may be handed out.
-        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        # The API may be asked by any origin, since tokens decide there. Here one may be handed out. A browser that does
+        # not tell the site (by plain HTTP none does) still tells the origin, but not to its own.
+        unsaid = "cross-site" if "origin" in request.headers else "same-origin"
+        if request.headers.get("sec-fetch-site", unsaid) not in ("same-origin", "none"):
             return PlainTextResponse("This is for the gateway's own pages.\n", status_code=403)
         return Response(self._told, media_type="application/json")
 
@@ -61,20 +62,33 @@ class _Packed(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The packed file, where there is one and the browser takes it."""
-        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+        if scope["method"] in ("GET", "HEAD") and _takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
             packed, stat = self.lookup_path(f"{path}.gz")
             if stat:
-                headers = {**_KEPT, "Content-Encoding": "gzip"}
-                return FileResponse(packed, stat_result=stat, media_type=guess_type(path)[0], headers=headers)
+                response = self.file_response(packed, stat, scope)
+                response.headers.update({**_KEPT, "Content-Encoding": "gzip"})
+                return response
         response = await super().get_response(path, scope)
         response.headers.update(_KEPT)
         return response
+
+    async def check_config(self) -> None:
+        """Nothing: where the pages were not built there are no files, which is no failure."""
+
+
+def _takes_gzip(accepted: str) -> bool:
+    entries = (entry.replace(" ", "").lower().partition(";") for entry in accepted.split(","))
+    return any(name == "gzip" and quality not in ("q=0", "q=0.0") for name, _, quality in entries)
+
+
+def _signs_in_with_supabase(settings: Settings) -> bool:
+    return bool(settings.supabase_url and settings.supabase_publishable_key)
 
 
 def _told(settings: Settings) -> bytes:
     """What a page must know of its gateway before it can ask: how one signs in."""
     supabase = None
-    if settings.supabase_url and settings.supabase_publishable_key:
+    if _signs_in_with_supabase(settings):
         supabase = {"url": str(settings.supabase_url), "publishableKey": settings.supabase_publishable_key}
     return orjson.dumps({"token": settings.page_token.get_secret_value() or None, "supabase": supabase})
 
