@@ -129,7 +129,7 @@ def _is_installed(*, with_dev: bool) -> bool:
     # What is optional is left out on other platforms than its own.
     left_out = {"optional", "devOptional"} | (set() if with_dev else {"dev"})
     return bool(there) and all(
-        there.get(place, {}).get("integrity") == package.get("integrity")
+        place in there and there[place].get("integrity") == package.get("integrity")
         for place, package in _packages(SOURCES / "package-lock.json").items()
         if place and not any(package.get(mark) for mark in left_out)
     )
