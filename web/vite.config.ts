@@ -16,5 +16,9 @@ export default defineConfig({
     rolldownOptions: { input: ["dashboard.html", "explorer.html"] },
   },
   worker: { format: "es" },
-  server: { proxy: { "/graphql": "http://127.0.0.1:8000", "/page.json": "http://127.0.0.1:8000" } },
+  server: {
+    // The schema lies above.
+    fs: { allow: [".."] },
+    proxy: { "/graphql": "http://127.0.0.1:8000", "/page.json": "http://127.0.0.1:8000" },
+  },
 });
