@@ -13,15 +13,18 @@ type PagesProps = {
 
 export function Pages({ of, page, total, size, onPage }: PagesProps) {
   if (total <= size && page === 0) return null;
+  const last = Math.max(0, Math.ceil(total / size) - 1);
   return (
     <nav class="pages" aria-label={`Pages of ${of}`}>
-      <button type="button" disabled={page === 0} onClick={() => onPage(page - 1)}>
+      <button type="button" disabled={page === 0} onClick={() => onPage(Math.min(page - 1, last))}>
         Previous
       </button>
       <span aria-live="polite">
-        {asNumber(Math.min(page * size + 1, total))}–{asNumber(Math.min((page + 1) * size, total))} of {asNumber(total)}
+        {page <= last &&
+          `${asNumber(Math.min(page * size + 1, total))}–${asNumber(Math.min((page + 1) * size, total))} `}
+        of {asNumber(total)}
       </span>
-      <button type="button" disabled={(page + 1) * size >= total} onClick={() => onPage(page + 1)}>
+      <button type="button" disabled={page >= last} onClick={() => onPage(page + 1)}>
         Next
       </button>
     </nav>

@@ -41,6 +41,8 @@ export const FIRST_VIEW: View = {
 };
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
+/** More pages than anybody turns; far fewer than the API can count. */
+const MOST_PAGES = 100_000;
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The view that an address shows. What it does not know, or cannot read, is as in the first view. */
@@ -50,8 +52,8 @@ export function readView(search: string): View {
     const value = given.get(name);
     return value && pattern.test(value) ? value : null;
   };
-  const start = matching("start_date", DAY);
-  const end = matching("end_date", DAY);
+  const start = dayOf(given.get("start_date"));
+  const end = dayOf(given.get("end_date"));
   const period = PERIODS.find(({ spelled }) => spelled === given.get("period"))?.value ?? FIRST_VIEW.period;
   const isRange = period === "CUSTOM" && start !== null && end !== null && start <= end;
   return {
@@ -61,8 +63,13 @@ export function readView(search: string): View {
     clientId: matching("client_id", ID),
     campaignId: matching("campaign_id", ID),
     heatmapMetric: METRICS.find(({ spelled }) => spelled === given.get("metric"))?.value ?? FIRST_VIEW.heatmapMetric,
-    batchesPage: Math.max(0, (Number.parseInt(given.get("page") ?? "1", 10) || 1) - 1),
+    batchesPage: Math.min(Math.max(0, (Number.parseInt(given.get("page") ?? "1", 10) || 1) - 1), MOST_PAGES),
   };
+}
+
+/** A day of the calendar; 31 February is none. */
+function dayOf(text: string | null): string | null {
+  return text && DAY.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) ? text : null;
 }
 
 /** The query string of a view, with nothing in it that is as in the first view; spelled as the legacy endpoints do. */
