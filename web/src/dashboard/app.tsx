@@ -46,8 +46,8 @@ export function App({ session }: { session: Session }) {
           )}
         </div>
       </header>
-      <Status screen={screen} onRetry={retry} />
-      <main class="grid" aria-busy={!screen.isCurrent}>
+      <Status screen={screen} isGiven={session.way === "given"} onRetry={retry} />
+      <main class="grid" aria-busy={!screen.isCurrent && (answer !== null || failure === null)}>
         {answer ? (
           <Reports answer={answer} view={view} change={change} />
         ) : failure ? (
@@ -62,7 +62,7 @@ export function App({ session }: { session: Session }) {
 
 function Reports({ answer, view, change }: { answer: Answer; view: View; change: (changed: Partial<View>) => void }) {
   const { data, wrong } = answer;
-  if (isNewAgency(data)) return <FirstSteps />;
+  if (isNewAgency(data, view)) return <FirstSteps />;
   return (
     <>
       <Kpis overview={data.overview} timeseries={data.timeseries} wrong={wrong.overview} />
@@ -91,9 +91,11 @@ function Reports({ answer, view, change }: { answer: Answer; view: View; change:
 }
 
 /** Nothing to narrow by and nothing counted: not an empty range, but an agency that has only begun. */
-function isNewAgency(data: Answer["data"]): boolean {
+function isNewAgency(data: Answer["data"], view: View): boolean {
   const { choices, overview, freshness, campaigns } = data;
   return (
+    !view.clientId &&
+    !view.campaignId &&
     overview?.summary.totalCalls === 0 &&
     choices?.campaigns.length === 0 &&
     campaigns?.pagination.total === 0 &&
@@ -114,7 +116,14 @@ function FirstSteps() {
   );
 }
 
-function Status({ screen, onRetry }: { screen: Screen; onRetry: () => void }) {
+type StatusProps = {
+  screen: Screen;
+  /** Whether the token came with the page, and so a new one comes with the gateway only. */
+  isGiven: boolean;
+  onRetry: () => void;
+};
+
+function Status({ screen, isGiven, onRetry }: StatusProps) {
   const { answer, failure, changedAt, checkedAt } = screen;
   const period = answer?.data.overview?.period;
   return (
@@ -130,6 +139,9 @@ function Status({ screen, onRetry }: { screen: Screen; onRetry: () => void }) {
           <p class={`notice notice-${failure.kind}`}>
             <span>
               {failure.message}
+              {failure.kind === "signed-out" &&
+                isGiven &&
+                ". It is the one that this gateway hands out: restart the demo for a new one, then reload the page."}
               {failure.kind === "away" &&
                 (answer ? " These are the last numbers; asking again by itself." : " Asking again by itself.")}
             </span>
