@@ -1,0 +1,200 @@
+"""The filters change every number, stand in the address, and show nobody what is not theirs."""
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.given import Given, token
+from tests.pages.conftest import Office, Visiting, address_of
+from tests.pages.visit import Visit, entries, figures, rows
+from tests.running import Running
+
+OF_SEVEN_DAYS = {"Calls": "10", "Contact rate": "60%", "Meetings booked": "2", "Positive sentiment": "50%"}
+
+
+async def check(dashboard: Visit, calls: int, address: str) -> None:
+    """The view's calls, where each panel counts them, and its address."""
+    await expect(dashboard.key_figure("Calls")).to_have_text(str(calls))
+    assert dashboard.page.url == f"{dashboard.address}/{address}"
+    await expect(dashboard.panel("Funnel").get_by_role("listitem").first).to_contain_text(str(calls))
+
+
+def client_of(dashboard: Visit) -> Locator:
+    """The choice of a client."""
+    return dashboard.page.get_by_role("combobox", name="Client")
+
+
+def campaign_of(dashboard: Visit) -> Locator:
+    """The choice of a campaign."""
+    return dashboard.page.get_by_role("combobox", name="Campaign")
+
+
+@pytest.mark.parametrize(
+    ("period", "calls", "spelled", "range_of_days"),
+    [
+        ("Today", 3, "today", "Feb 16, 2026"),
+        ("7 days", 10, "7d", "Feb 10 – 16, 2026"),
+        ("90 days", 25, "90d", "Nov 19, 2025 – Feb 16, 2026"),
+    ],
+)
+async def test_a_period(dashboard: Visit, period: str, calls: int, spelled: str, range_of_days: str) -> None:
+    await dashboard.page.get_by_role("radio", name=period, exact=True).check(force=True)
+    await check(dashboard, calls, f"?period={spelled}")
+    await expect(dashboard.page.locator("strong", has_text=range_of_days)).to_have_text(range_of_days)
+    days = await rows(dashboard.panel("Trend").get_by_role("table"))
+    assert sum(int(values[1]) for values in days) == calls
+
+
+async def test_every_panel_follows_the_period(dashboard: Visit) -> None:
+    await dashboard.page.get_by_role("radio", name="Today").check(force=True)
+    await check(dashboard, 3, "?period=today")
+    assert await rows(dashboard.panel("Trend").get_by_role("table")) == [["Feb 16, 2026", "3", "3", "2"]]
+    assert (await figures(dashboard.panel("Quality")))["Script adherence"] == ["80%"]
+    await expect(dashboard.panel("Campaigns")).not_to_contain_text("Autumn")
+    await expect(dashboard.panel("Outcomes").get_by_role("listitem").first).to_contain_text("66.7%")
+    await expect(dashboard.panel("Objections and buying signals")).not_to_contain_text("Asks for a price")
+    assert (await figures(dashboard.panel("What the numbers rest on")))["Connected calls analysed"] == ["3 of 3"]
+    # The heatmap knows no single day, and the batches no days at all.
+    await expect(dashboard.panel("Best times to call")).to_contain_text("the last 30 days")
+    await expect(dashboard.panel("Batches").get_by_role("listitem")).to_have_count(2)
+
+
+async def test_a_custom_range_of_one_day(dashboard: Visit) -> None:
+    await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
+    await dashboard.page.get_by_label("From").fill("2026-01-20")
+    await expect(dashboard.key_figure("Calls")).to_have_text("20")  # it has no end yet
+    await dashboard.page.get_by_label("to", exact=True).fill("2026-01-20")
+    await check(dashboard, 10, "?period=custom&start_date=2026-01-20&end_date=2026-01-20")
+    trend = dashboard.panel("Trend")
+    assert await rows(trend.get_by_role("table")) == [["Jan 20, 2026", "10", "0", "0"]]
+    await expect(dashboard.panel("Best times to call")).to_contain_text("the last 30 days")
+
+
+async def test_a_range_that_ends_before_it_begins_is_not_asked_for(dashboard: Visit) -> None:
+    await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
+    await dashboard.page.get_by_label("From").fill("2026-02-10")
+    await dashboard.page.get_by_label("to", exact=True).fill("2026-02-01")
+    await expect(dashboard.page.get_by_role("alert")).to_have_text("The range ends before it begins.")
+    assert len(dashboard.questions()) == 1
+
+
+async def test_a_client_narrows_the_campaigns_that_can_be_chosen(dashboard: Visit, office: Office) -> None:
+    client, campaign = client_of(dashboard), campaign_of(dashboard)
+    assert await entries(client.get_by_role("option")) == ["All clients", "Acme", "Bolt"]
+    await client.select_option("Acme")
+    await check(dashboard, 7, f"?client_id={office.known.acme}")
+    assert await entries(campaign.get_by_role("option")) == ["All campaigns", "Spring"]
+    await expect(dashboard.panel("Campaigns")).not_to_contain_text("Autumn")
+    slots = dashboard.panel("Best times to call").get_by_role("list", name="Best times")
+    assert await entries(slots.get_by_role("listitem")) == ["Sun 11:00 PM 4", "Mon 10:00 AM 3"]
+
+
+async def test_a_campaign_by_its_choice_or_its_name(dashboard: Visit, office: Office) -> None:
+    await campaign_of(dashboard).select_option("Autumn")
+    await check(dashboard, 13, f"?campaign_id={office.known.autumn}")
+    await campaign_of(dashboard).select_option("All campaigns")
+    await check(dashboard, 20, "")
+    await dashboard.panel("Campaigns").get_by_role("button", name="Spring").click()
+    await check(dashboard, 7, f"?campaign_id={office.known.spring}")
+    await expect(campaign_of(dashboard)).to_have_value(str(office.known.spring))
+
+
+async def test_back_undoes_each_step_and_forward_takes_it_again(dashboard: Visit, office: Office) -> None:
+    await dashboard.page.get_by_role("radio", name="7 days").check(force=True)
+    await check(dashboard, 10, "?period=7d")
+    await client_of(dashboard).select_option("Bolt")
+    await check(dashboard, 3, f"?period=7d&client_id={office.known.bolt}")
+    await dashboard.page.go_back()
+    await check(dashboard, 10, "?period=7d")
+    await expect(client_of(dashboard)).to_have_value("")
+    await dashboard.page.go_back()
+    await check(dashboard, 20, "")
+    await expect(dashboard.page.get_by_role("radio", name="30 days")).to_be_checked()
+    await dashboard.page.go_forward()
+    await check(dashboard, 10, "?period=7d")
+
+
+async def test_a_shared_address_shows_the_same(visit: Visiting, office: Office) -> None:
+    address = (
+        "?period=custom&start_date=2026-02-10&end_date=2026-02-15"
+        f"&client_id={office.known.bolt}&campaign_id={office.known.autumn}&metric=connected"
+    )
+    other = await visit(office.address, token=office.token)
+    await other.shown(f"/{address}")
+    await check(other, 3, address)
+    await expect(other.page.get_by_label("From")).to_have_value("2026-02-10")
+    await expect(client_of(other)).to_have_value(str(office.known.bolt))
+    await expect(campaign_of(other)).to_have_value(str(office.known.autumn))
+    await expect(other.panel("Best times to call").get_by_label("Connected")).to_be_checked()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "?period=yesterday&metric=love&page=-3&client_id=1&campaign_id=%3Cscript%3E",
+        "?period=custom&start_date=2026-02-16&end_date=2026-02-01",
+        "?period=custom&start_date=then",
+        "?period=custom&start_date=2026-02-31&end_date=2026-03-40",
+        "?period=%00%ff&&==&page=1e9",
+    ],
+)
+async def test_a_bad_address_is_as_the_first_view(visit: Visiting, office: Office, address: str) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    await dashboard.shown(f"/{address}")
+    await expect(dashboard.key_figure("Calls")).to_have_text("20")
+    await expect(dashboard.page.get_by_role("radio", name="30 days")).to_be_checked()
+
+
+async def test_a_range_that_the_gateway_refuses_is_said_to_be_wrong(visit: Visiting, office: Office) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    await dashboard.shown("/?period=custom&start_date=1926-01-01&end_date=2026-02-16")
+    for panel in ("Key figures", "Trend", "Campaigns", "Outcomes"):
+        await expect(dashboard.panel(panel).get_by_role("alert")).to_contain_text("longer than 1,096 days")
+    await expect(dashboard.panel("Best times to call")).to_contain_text("Tue 9:00")
+    await dashboard.page.get_by_role("radio", name="7 days").check(force=True)
+    await check(dashboard, 10, "?period=7d")
+    await expect(dashboard.page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("page", [99, 99_999_999_999])
+async def test_a_page_of_batches_far_behind_the_last_leads_back(visit: Visiting, office: Office, page: int) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    await dashboard.shown(f"/?page={page}")
+    panel = dashboard.panel("Batches")
+    await panel.get_by_role("button", name="Previous").click()
+    await expect(panel.get_by_role("listitem")).to_have_count(2)
+
+
+@pytest.fixture
+async def of_acme(visit: Visiting, office: Office) -> Visit:
+    """The dashboard of somebody who sees only Acme."""
+    viewer = await office.house.given.user(office.known.agency, "client_viewer", office.known.acme)
+    return await visit(office.address, token=token(viewer))
+
+
+async def test_a_client_sees_its_own_numbers_and_choices_only(of_acme: Visit) -> None:
+    await of_acme.shown()
+    await check(of_acme, 7, "")
+    assert await entries(client_of(of_acme).get_by_role("option")) == ["All clients", "Acme"]
+    choices = campaign_of(of_acme).get_by_role("option")
+    assert await entries(choices) == ["All campaigns", "Spring"]
+    for others in ("Bolt", "Autumn", "Asks for a price"):
+        await expect(of_acme.page.locator("body")).not_to_contain_text(others)
+
+
+async def test_anothers_client_in_the_address_shows_a_client_nothing(of_acme: Visit, office: Office) -> None:
+    await of_acme.open(f"/?client_id={office.known.bolt}")
+    await of_acme.settled()
+    await expect(of_acme.page.locator("body")).not_to_contain_text("Autumn")
+    assert (await figures(of_acme.panel("Key figures")))["Calls"] in (["0"], ["7"])
+
+
+async def test_another_agencys_campaign_shows_nothing(visit: Visiting, gateway: Running, given: Given) -> None:
+    one, other = await given.agency(), await given.agency()
+    campaign = await given.campaign(other, name="Secret")
+    await given.call(other, campaign_id=campaign)
+    await given.call(one)
+    dashboard = await visit(address_of(gateway), token=token(await given.user(one)))
+    await dashboard.shown(f"/?campaign_id={campaign}")
+    await expect(dashboard.key_figure("Calls")).to_have_text("0")
+    await expect(dashboard.page.locator("body")).not_to_contain_text("Secret")
+    await expect(campaign_of(dashboard).locator("option:checked")).to_have_text("Another campaign")

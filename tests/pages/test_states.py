@@ -1,0 +1,259 @@
+"""What stands on the page while there are no numbers, when they change, and when they cannot be had."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from playwright.async_api import Route, expect
+
+from database.embedded import embedded
+from database.migrate import migrate
+from tests.given import NOW, Given, token
+from tests.pages.conftest import Office, Visiting, address_of
+from tests.pages.visit import Visit
+from tests.running import Running, running, settings_for
+
+REFRESH_MS = 15_000
+PANELS = (
+    "Key figures", "Trend", "Funnel", "Best times to call", "Quality", "Campaigns", "Batches",
+    "Objections and buying signals", "Outcomes", "What the numbers rest on",
+)  # fmt: skip
+
+
+async def test_skeletons_stand_where_the_panels_will_be(visit: Visiting, office: Office) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    answered = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await dashboard.page.route("**/graphql?*", late)
+    await dashboard.open()
+    await expect(dashboard.page.locator("main[aria-busy=true]")).to_be_visible()
+    await expect(dashboard.page.locator("section[aria-busy=true]")).to_have_count(len(PANELS))
+    answered.set()
+    await dashboard.settled()
+    await expect(dashboard.page.locator("[aria-busy=true]")).to_have_count(0)
+    for panel in PANELS:
+        await expect(dashboard.panel(panel)).to_be_visible()
+
+
+async def test_a_new_agency_is_told_what_comes_and_then_sees_it_come(
+    visit: Visiting, gateway: Running, given: Given
+) -> None:
+    agency = await given.agency()
+    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    await dashboard.page.clock.install()
+    await dashboard.shown()
+    await expect(dashboard.page.get_by_role("heading", name="No calls yet")).to_be_visible()
+    await given.call(agency)
+    await dashboard.page.clock.fast_forward(REFRESH_MS)
+    await expect(dashboard.key_figure("Calls")).to_have_text("1")
+
+
+async def test_a_range_without_calls_is_empty_and_not_new(visit: Visiting, office: Office) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    await dashboard.shown("/?period=custom&start_date=2026-02-01&end_date=2026-02-02")
+    await expect(dashboard.key_figure("Calls")).to_have_text("0")
+    await expect(dashboard.key_figure("Contact rate")).to_have_text("–")
+    for panel in ("Trend", "Funnel", "Quality", "Campaigns", "Objections and buying signals", "Outcomes"):
+        await expect(dashboard.panel(panel).locator("canvas, table, ol, ul.outcomes")).to_have_count(0)
+        await expect(dashboard.panel(panel).get_by_role("paragraph")).to_contain_text("days")
+
+
+async def _changed(route: Route, change: Callable[[dict[str, Any]], None]) -> None:
+    response = await route.fetch()
+    body = await response.json()
+    change(body)
+    await route.fulfill(response=response, body=orjson.dumps(body))
+
+
+async def test_one_report_that_fails_leaves_the_others_standing(visit: Visiting, office: Office) -> None:
+    dashboard = await visit(office.address, token=office.token)
+
+    def fail(body: dict[str, Any]) -> None:
+        body["data"]["objections"] = body["data"]["overview"] = None
+        body["errors"] = [
+            {"message": f"{name} took too long", "path": [name], "extensions": {"code": "TIMEOUT"}}
+            for name in ("overview", "objections")
+        ]
+
+    await dashboard.page.route("**/graphql?*", lambda route: _changed(route, fail))
+    await dashboard.shown()
+    await expect(dashboard.panel("Objections and buying signals").get_by_role("alert")).to_have_text(
+        "objections took too long"
+    )
+    for panel in ("Key figures", "Outcomes"):
+        await expect(dashboard.panel(panel).get_by_role("alert")).to_have_text("overview took too long")
+    await expect(dashboard.panel("Trend").locator("canvas")).to_be_visible()
+    await expect(dashboard.panel("Funnel").get_by_role("listitem").first).to_contain_text("20")
+    await expect(dashboard.panel("Campaigns")).to_contain_text("Spring")
+
+
+async def test_what_did_not_change_is_not_sent_again(visit: Visiting, gateway: Running, given: Given) -> None:
+    agency = await given.agency()
+    await given.call(agency)
+    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)), timezone_id="UTC")
+    await dashboard.page.clock.install(time=NOW)
+    await dashboard.shown()
+    said = dashboard.page.get_by_text("UTC days")
+    await expect(said).to_contain_text("changed 12:00 PM · checked 12:00 PM")
+
+    for _ in range(4):
+        async with dashboard.page.expect_response("**/graphql?*") as response:
+            await dashboard.page.clock.fast_forward(REFRESH_MS)
+        first, asked = dashboard.answered[-1], await (await response.value).request.all_headers()
+        assert (await response.value).status == 304, first.url
+        assert asked["if-none-match"]
+    await expect(said).to_contain_text("changed 12:00 PM · checked 12:01 PM")
+
+    await given.calls(agency, 2)
+    await dashboard.page.clock.fast_forward(REFRESH_MS)
+    await expect(dashboard.key_figure("Calls")).to_have_text("3")
+    await expect(said).to_contain_text("changed 12:01 PM · checked 12:01 PM")
+    assert dashboard.statuses() == [200, 304, 304, 304, 304, 200]
+
+
+async def test_nobody_is_asked_while_nobody_looks(visit: Visiting, gateway: Running, given: Given) -> None:
+    agency = await given.agency()
+    await given.call(agency)
+    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    await dashboard.page.clock.install()
+    await dashboard.shown()
+    hide = """hidden => {
+        const value = hidden ? "hidden" : "visible";
+        Object.defineProperty(document, "visibilityState", { value, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    await dashboard.page.evaluate(hide, True)
+    await given.call(agency)
+    await dashboard.page.clock.run_for(10 * REFRESH_MS)
+    assert len(dashboard.questions()) == 1
+    await dashboard.page.evaluate(hide, False)
+    await expect(dashboard.key_figure("Calls")).to_have_text("2")
+    assert len(dashboard.questions()) == 2
+
+
+async def test_a_gateway_that_is_gone_is_said_and_its_return_noticed(visit: Visiting, office: Office) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    dashboard.expected.append("ERR_CONNECTION_REFUSED|ERR_FAILED")
+    await dashboard.page.clock.install()
+    await dashboard.page.route("**/graphql?*", lambda route: route.abort("connectionrefused"))
+    await dashboard.open()
+    status = dashboard.page.get_by_role("status")
+    await expect(status).to_contain_text("The gateway does not answer. Asking again by itself.")
+    await dashboard.page.unroute("**/graphql?*")
+    await status.get_by_role("button", name="Try again").click()
+    await expect(dashboard.key_figure("Calls")).to_have_text("20")
+    await expect(status).to_have_text("")
+
+
+async def test_a_page_that_cannot_start_says_so_and_tries_again(visit: Visiting, office: Office) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    dashboard.expected.append("status of 503")
+    await dashboard.page.route("**/page.json", lambda route: route.fulfill(status=503, body="away"))
+    await dashboard.open()
+    await expect(dashboard.page.get_by_role("alert")).to_contain_text("could not be started")
+    await dashboard.page.unroute("**/page.json")
+    await dashboard.page.get_by_role("button", name="Try again").click()
+    await expect(dashboard.key_figure("Calls")).to_have_text("20")
+
+
+class Outage:
+    """A PostgreSQL that is stopped and started again at one address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server: Any = None
+        self.dsn = f"postgresql://postgres@/gateway?host={folder / 'at'}&port=5432"
+
+    async def start(self) -> None:
+        """Each start has a socket folder of its own; the address leads to the newest."""
+        self._server = embedded(self._folder / "data", durable=False)
+        started = await asyncio.to_thread(self._server.__enter__)
+        (self._folder / "new").symlink_to(started.socket_dir)
+        (self._folder / "new").rename(self._folder / "at")
+
+    async def stop(self) -> None:
+        """Ends it as an operator does."""
+        if self._server:
+            await asyncio.to_thread(self._server.__exit__, None, None, None)
+        self._server = None
+
+
+@pytest.fixture
+async def outage() -> AsyncIterator[Outage]:
+    """It runs, with the gateway's tables."""
+    with tempfile.TemporaryDirectory(prefix="gateway-pages-") as folder:
+        Path(folder).chmod(0o711)
+        server = Outage(Path(folder))
+        await server.start()
+        try:
+            connection = await asyncpg.connect(server.dsn.replace("/gateway?", "/postgres?"))
+            await connection.execute("create database gateway")
+            await connection.close()
+            await asyncio.to_thread(migrate, server.dsn)
+            yield server
+        finally:
+            await server.stop()
+
+
+async def test_the_last_numbers_stay_while_the_database_is_away(visit: Visiting, outage: Outage) -> None:
+    connection = await asyncpg.connect(outage.dsn)
+    given = Given(connection)
+    agency = await given.agency()
+    await given.calls(agency, 3)
+    owner = await given.user(agency)
+    await connection.close()
+    async with running(settings_for(outage.dsn, request_timeout_seconds=5, log_level="error")) as gateway:
+        dashboard = await visit(address_of(gateway), token=token(owner))
+        dashboard.expected.append("status of 503")
+        await dashboard.page.clock.install()
+        await dashboard.shown()
+        await outage.stop()
+        status = dashboard.page.get_by_role("status")
+        async with dashboard.page.expect_response(lambda response: response.status == 503):
+            await dashboard.page.clock.fast_forward(REFRESH_MS)
+        await expect(status).to_contain_text("These are the last numbers; asking again by itself.")
+        await expect(dashboard.key_figure("Calls")).to_have_text("3")
+
+        await outage.start()
+        await _until_gone(dashboard, status.get_by_role("button").count)
+        await expect(dashboard.key_figure("Calls")).to_have_text("3")
+        await dashboard.settled()
+
+
+async def _until_gone(dashboard: Visit, count: Callable[[], Awaitable[int]]) -> None:
+    """The page asks again after a few of its seconds, each time that it was refused."""
+    async with asyncio.timeout(30):
+        while await count():
+            async with dashboard.page.expect_response("**/graphql?*"):
+                await dashboard.page.clock.run_for(5_000)
+            await dashboard.page.evaluate("new Promise(requestAnimationFrame)")
+
+
+async def test_a_dashboard_opened_during_an_outage_fills_itself(visit: Visiting, outage: Outage) -> None:
+    connection = await asyncpg.connect(outage.dsn)
+    given = Given(connection)
+    agency = await given.agency()
+    await given.call(agency)
+    owner = await given.user(agency)
+    await connection.close()
+    async with running(settings_for(outage.dsn, request_timeout_seconds=5, log_level="error")) as gateway:
+        await outage.stop()
+        dashboard = await visit(address_of(gateway), token=token(owner))
+        dashboard.expected.append("status of 503")
+        await dashboard.page.clock.install()
+        await dashboard.open()
+        status = dashboard.page.get_by_role("status")
+        await expect(status).to_contain_text("Asking again by itself.")
+        await expect(dashboard.page.get_by_role("main")).to_contain_text("There are no numbers to show yet.")
+        await outage.start()
+        await _until_gone(dashboard, status.get_by_role("button").count)
+        await expect(dashboard.key_figure("Calls")).to_have_text("1")
