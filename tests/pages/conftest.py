@@ -40,14 +40,20 @@ def pages() -> None:
 
 
 @pytest.fixture(scope="session")
-async def browser(pages: None) -> AsyncIterator[Browser]:  # noqa: ARG001  nothing to look at without them
-    """Chromium, for the whole run."""
-    executable = find_chromium()
-    if executable is None:
+def executable() -> str:
+    """Chromium."""
+    found = find_chromium()
+    if found is None:
         if os.environ.get("CI"):
             pytest.fail(HOW)
         pytest.skip(HOW)
-    # A patient one: the machine may have other things to do.
+    return found
+
+
+@pytest.fixture(scope="session")
+async def browser(executable: str, pages: None) -> AsyncIterator[Browser]:  # noqa: ARG001  nothing to look at without them
+    """It runs, for the whole run of the tests."""
+    # Patiently: the machine may have other things to do.
     expect.set_options(timeout=15_000)
     async with chromium(executable) as started:
         yield started

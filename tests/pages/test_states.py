@@ -15,10 +15,9 @@ from database.embedded import embedded
 from database.migrate import migrate
 from tests.given import NOW, Given, token
 from tests.pages.conftest import Office, Visiting, address_of
-from tests.pages.visit import Visit
+from tests.pages.visit import REFRESH_MS, Visit
 from tests.running import Running, running, settings_for
 
-REFRESH_MS = 15_000
 PANELS = (
     "Key figures", "Trend", "Funnel", "Best times to call", "Quality", "Campaigns", "Batches",
     "Objections and buying signals", "Outcomes", "What the numbers rest on",

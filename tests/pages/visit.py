@@ -16,6 +16,8 @@ _VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI}`));
 """
+REFRESH_MS = 15_000
+"""After how long the dashboard looks for changes."""
 DESKTOP = {"width": 1360, "height": 900}
 TABLET = {"width": 768, "height": 1024}
 PHONE = {"width": 390, "height": 844}
@@ -85,11 +87,14 @@ class Visit:
             for node in each["nodes"]
         ]
 
+    def faults(self) -> list[str]:
+        """Who else was asked, and what was complained of beside what the test expects."""
+        complaints = [each for each in self.complaints if not any(re.search(one, each) for one in self.expected)]
+        return [f"asked elsewhere: {each.url}" for each in self.asked if not self._is_ours(each.url)] + complaints
+
     def check(self) -> None:
-        """Nobody else was asked, and nothing was complained of but what the test expects."""
-        faults = [f"asked elsewhere: {each.url}" for each in self.asked if not self._is_ours(each.url)]
-        faults += [each for each in self.complaints if not any(re.search(one, each) for one in self.expected)]
-        if faults:
+        """Nothing went wrong."""
+        if faults := self.faults():
             pytest.fail("\n".join(faults))
 
     def _is_ours(self, url: str) -> bool:
@@ -118,10 +123,11 @@ async def visiting(
             await opened.add_init_script(TOKEN.format(orjson.dumps(token).decode()))
         page = await opened.new_page()
         visit = Visit(page, address, hosts)
-        page.on("request", lambda request: visit.asked.append(request))  # noqa: PLW0108  it marks what it is given
-        page.on("response", lambda response: visit.answered.append(response))  # noqa: PLW0108
-        page.on("console", visit._heard)
-        page.on("pageerror", lambda error: visit.complaints.append(f"page: {error}"))
+        # Of the whole window, other tabs and workers included.
+        opened.on("request", lambda request: visit.asked.append(request))  # noqa: PLW0108  it marks what it is given
+        opened.on("response", lambda response: visit.answered.append(response))  # noqa: PLW0108
+        opened.on("console", visit._heard)
+        opened.on("weberror", lambda error: visit.complaints.append(f"page: {error.error}"))
         yield visit
         visit.check()
     finally:
