@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.tables import Table, machine, show, write
 
-BENCHMARKS = ("dashboard", "cold", "growth", "million", "reuse", "memory", "writes", "accuracy", "worker")
+BENCHMARKS = ("dashboard", "cold", "growth", "million", "reuse", "memory", "writes", "accuracy", "worker", "page")
 ON_REQUEST = ("peers",)
 """Not among all: its packages come from npm."""
 
