@@ -52,7 +52,8 @@ export function Trend({ report, period, wrong }: TrendProps) {
     const unit = METRICS.find((other) => other.metric === metric)?.unit;
     const kept = shown.filter((other) => other.metric !== metric && other.unit === unit).map((other) => other.metric);
     const next = isOn ? [...kept, metric] : kept;
-    if (next.length > 0) setChosen(next);
+    // The last one stays, and its box, which the browser has unchecked by now, is drawn anew.
+    setChosen(next.length > 0 ? next : [...chosen]);
   };
   return (
     <Panel
