@@ -8,8 +8,6 @@ from tests.pages.conftest import Office, Visiting, address_of
 from tests.pages.visit import Visit, entries, figures, rows
 from tests.running import Running
 
-OF_SEVEN_DAYS = {"Calls": "10", "Contact rate": "60%", "Meetings booked": "2", "Positive sentiment": "50%"}
-
 
 async def check(dashboard: Visit, calls: int, address: str) -> None:
     """The view's calls, where each panel counts them, and its address."""
@@ -48,7 +46,7 @@ async def test_every_panel_follows_the_period(dashboard: Visit) -> None:
     await dashboard.page.get_by_role("radio", name="Today").check(force=True)
     await check(dashboard, 3, "?period=today")
     assert await rows(dashboard.panel("Trend").get_by_role("table")) == [["Feb 16, 2026", "3", "3", "2"]]
-    assert (await figures(dashboard.panel("Quality")))["Script adherence"] == ["80%"]
+    assert (await figures(dashboard.panel("Quality")))["Script adherence"] == ["80.0%"]
     await expect(dashboard.panel("Campaigns")).not_to_contain_text("Autumn")
     await expect(dashboard.panel("Outcomes").get_by_role("listitem").first).to_contain_text("66.7%")
     await expect(dashboard.panel("Objections and buying signals")).not_to_contain_text("Asks for a price")

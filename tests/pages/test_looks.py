@@ -29,7 +29,7 @@ async def test_numbers_are_written_as_the_viewers_locale_does(visit: Visiting, g
     found = await figures(dashboard.panel("Key figures"))
     assert found["Calls"] == ["1.234"]
     assert found["Contact rate"] == ["33,3 %", "411 connected"]
-    assert found["Average call"][0] == "1 Min. 15 Sek."
+    assert found["Average call"][0] == "1:15 min"
     assert (await rows(dashboard.panel("Trend").get_by_role("table")))[-1][:2] == ["16.02.2026", "1.234"]
     assert (await rows(dashboard.panel("Campaigns").get_by_role("table")))[0][1:4] == ["1.234", "411", "33,3 %"]
     days = await dashboard.panel("Best times to call").locator("tbody th").all_inner_texts()
