@@ -80,6 +80,5 @@ $(VENV)/.node: $(VENV)/.demo
 	@touch $@
 
 .PHONY: screenshots
-screenshots: $(VENV)/.dev ## Write pictures of the pages, with Chromium, into screenshots/
-	$(BIN)/python web/build.py
+screenshots: $(VENV)/.dev pages ## Write pictures of the pages, with Chromium, into screenshots/
 	$(BIN)/python -m tests.pages.screenshots screenshots
