@@ -26,8 +26,8 @@ export function Filters({ view, choices, onChange }: FiltersProps) {
               name="period"
               checked={isPicking ? value === "CUSTOM" : value === view.period}
               onChange={() => {
-                if (value === "CUSTOM") setPicking(true);
-                else onChange({ period: value, startDate: null, endDate: null });
+                setPicking(value === "CUSTOM");
+                if (value !== "CUSTOM") onChange({ period: value, startDate: null, endDate: null });
               }}
             />
             <span>{words}</span>

@@ -57,6 +57,7 @@ describe("an address", () => {
     "?period=custom&start_date=2026-11-01",
     "?period=custom&start_date=2026-11-09&end_date=2026-11-01",
     "?period=custom&start_date=1.11.2026&end_date=9.11.2026",
+    "?period=custom&start_date=2026-02-30&end_date=2026-03-01",
     "?%",
   ])("that says nothing the page can read shows the first view: %s", (search) => {
     expect(readView(search)).toEqual(FIRST_VIEW);
