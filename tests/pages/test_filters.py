@@ -67,6 +67,14 @@ async def test_a_custom_range_of_one_day(dashboard: Visit) -> None:
     await expect(dashboard.panel("Best times to call")).to_contain_text("the last 30 days")
 
 
+async def test_a_custom_range_may_be_left_for_the_period_that_was_before(dashboard: Visit) -> None:
+    await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
+    await expect(dashboard.page.get_by_label("From")).to_be_visible()
+    await dashboard.page.get_by_role("radio", name="30 days").check(force=True)
+    await expect(dashboard.page.get_by_label("From")).to_be_hidden()
+    await check(dashboard, 20, "")
+
+
 async def test_a_range_that_ends_before_it_begins_is_not_asked_for(dashboard: Visit) -> None:
     await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
     await dashboard.page.get_by_label("From").fill("2026-02-10")
