@@ -97,7 +97,10 @@ create function call_counts(c call_changes) returns table (
         coalesce((c.disposition = 'no_answer')::integer, 0),
         coalesce((c.disposition = 'conversation')::integer, 0),
         coalesce(c.interruptions, 0),
-        jsonb_array_length(jsonb_path_query_array(c.objections, 'strict $[*] ? (@.handled == true)')),
+        case
+            when c.objections = '[]' then 0
+            else jsonb_array_length(jsonb_path_query_array(c.objections, 'strict $[*] ? (@.handled == true)'))
+        end,
         jsonb_array_length(c.buying_signals),
         c.emails_sent,
         c.sms_sent,
