@@ -1,8 +1,7 @@
 """The explorer in a real browser: our own files, our own schema, the examples, and a token that stays in its tab."""
 
+import asyncio
 import json
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,19 +10,25 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.async_api import Browser, Page, Request, expect
 
-from gateway.pages import FOLDER
 from tests.conftest import Postgres
 from tests.doors import REPORTS, House, furnished
 from tests.given import token
 from tests.running import running, settings_for
 
-playwright = pytest.importorskip("playwright.async_api")
-
 EXAMPLES = Path(__file__).parents[2] / "web" / "src" / "explorer" / "examples"
 VARIABLES = json.loads((EXAMPLES / "variables.json").read_text("utf-8"))
 VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI}`))"""
+
+_IS_KEPT = """(() => {
+  const kept = (name) => localStorage.getItem(`graphiql:${name}`);
+  const { tabs, activeTabIndex } = JSON.parse(kept("tabState"));
+  const { title, query, variables } = tabs[activeTabIndex];
+  return title === "Quality" && query === kept("query") && variables === kept("variables");
+})()"""
+"""GraphiQL keeps each a moment after it has changed; the parts of one tab that it finds at odds become two."""
 
 
 @pytest.fixture(scope="module")
@@ -35,41 +40,27 @@ async def house(server: Postgres) -> AsyncIterator[House]:
         yield house
 
 
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator["playwright.Browser"]:
-    """Debian's Chromium, for the whole run."""
-    executable = shutil.which("chromium")
-    if executable is None or not FOLDER.exists():
-        why = "Chromium is needed (apt-get install chromium), and the pages (python web/build.py)"
-        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
-    async with playwright.async_playwright() as started:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = await started.chromium.launch(executable_path=executable, args=arguments)
-        yield browser
-        await browser.close()
-
-
 @dataclass
 class Tab:
     """An opened explorer, with all that it asked for and complained of."""
 
-    page: "playwright.Page"
-    asked: list["playwright.Request"] = field(default_factory=list)
+    page: Page
+    asked: list[Request] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     @property
-    def questions(self) -> list["playwright.Request"]:
+    def questions(self) -> list[Request]:
         return [request for request in self.asked if request.method == "POST"]
 
     async def is_ready(self) -> None:
-        await playwright.expect(self.page.locator(".graphiql-query-editor .view-line").first).to_be_visible()
+        await expect(self.page.locator(".graphiql-query-editor .view-line").first).to_be_visible()
 
     async def titles(self) -> list[str]:
         """Of the editor's tabs, from the left."""
         return await self.page.locator(".graphiql-tab-button").all_text_contents()
 
     async def is_at(self, title: str) -> None:
-        await playwright.expect(self.page.locator(".graphiql-tab-active .graphiql-tab-button")).to_have_text(title)
+        await expect(self.page.locator(".graphiql-tab-active .graphiql-tab-button")).to_have_text(title)
 
     async def writes(self, document: str) -> None:
         """Replaces the document; the editor closes brackets by itself, which is one too many here."""
@@ -84,18 +75,17 @@ class Tab:
 
     async def shows(self, text: str) -> None:
         """Waits until the answer has this in it."""
-        await playwright.expect(self.page.locator(".result-window")).to_contain_text(text)
+        await expect(self.page.locator(".result-window")).to_contain_text(text)
 
     async def fills_in(self, pasted: str) -> None:
         await self.page.get_by_label("Token").fill(pasted)
 
 
 @asynccontextmanager
-async def opened(browser: "playwright.Browser", address: str, **context: object) -> AsyncIterator[Tab]:
+async def opened(browser: Browser, address: str, **context: object) -> AsyncIterator[Tab]:
     """The explorer in a browser without a past. Whatever it asks of another host, or complains of, is a failure."""
     pages = await browser.new_context(**{"viewport": {"width": 1360, "height": 900}, "locale": "en-US", **context})
     pages.set_default_timeout(30_000)
-    playwright.expect.set_options(timeout=30_000)
     await pages.add_init_script(VIOLATIONS)
     tab = Tab(await pages.new_page())
     pages.on("request", lambda request: tab.asked.append(request))  # noqa: PLW0108  it marks what it is given
@@ -112,14 +102,14 @@ async def opened(browser: "playwright.Browser", address: str, **context: object)
 
 
 @pytest.fixture
-async def tab(browser: "playwright.Browser", house: House) -> AsyncIterator[Tab]:
+async def tab(browser: Browser, house: House) -> AsyncIterator[Tab]:
     """The explorer, to which nobody has given a token yet."""
     async with opened(browser, _address(house)) as tab:
         yield tab
 
 
 async def test_the_first_example_is_answered_with_the_token_that_a_demo_gives_away(
-    browser: "playwright.Browser", house: House
+    browser: Browser, house: House
 ) -> None:
     secret = token(house.owner)
     settings = settings_for(house.database.dsn, graphiql=True, page_token=secret)
@@ -163,39 +153,39 @@ async def test_the_documentation_is_there_before_any_token_and_without_introspec
     await tab.page.get_by_role("button", name="Show Documentation Explorer").click()
     docs = tab.page.get_by_role("region", name="Documentation Explorer")
     await docs.get_by_role("link", name="Query", exact=True).click()
-    await playwright.expect(docs).to_contain_text("Every number is of the caller's agency, and of nothing else.")
+    await expect(docs).to_contain_text("Every number is of the caller's agency, and of nothing else.")
     await docs.get_by_role("link", name="objections", exact=True).click()
-    await playwright.expect(docs).to_contain_text("What people object to, how often that is handled")
+    await expect(docs).to_contain_text("What people object to, how often that is handled")
     assert tab.questions == []
 
 
 async def test_a_mistake_is_underlined_and_a_field_is_offered_by_the_schema_of_the_page(tab: Tab) -> None:
     editor = tab.page.locator(".graphiql-query-editor")
     await tab.writes("{ overview { summary { totalKalls } } }")
-    await playwright.expect(editor.locator(".squiggly-error")).to_be_visible()
+    await expect(editor.locator(".squiggly-error")).to_be_visible()
     await tab.writes("{ overview { summary { meetingsB } } }")
     for _ in range(len(" } } }")):
         await tab.page.keyboard.press("ArrowLeft")
     await tab.page.keyboard.press("Control+Space")
-    await playwright.expect(tab.page.locator(".suggest-widget")).to_contain_text("meetingsBooked")
+    await expect(tab.page.locator(".suggest-widget")).to_contain_text("meetingsBooked")
 
 
 async def test_prettify_works_from_our_own_files(tab: Tab) -> None:
     editor = tab.page.locator(".graphiql-query-editor")
     await tab.writes("{ choices { clients { id } } }")
     await tab.page.get_by_role("button", name="Prettify query").click()
-    await playwright.expect(editor.locator(".view-line")).to_have_count(8)
+    await expect(editor.locator(".view-line")).to_have_count(8)
 
 
 async def test_without_a_token_it_says_so_and_asks_nothing(tab: Tab, house: House) -> None:
-    await playwright.expect(tab.page.locator("output")).to_have_text("No token: paste one, and queries are answered.")
+    await expect(tab.page.locator("output")).to_have_text("No token: paste one, and queries are answered.")
     await tab.run()
     await tab.shows("No token")
     assert tab.questions == []
     await tab.fills_in("not a token")
-    await playwright.expect(tab.page.locator("output")).to_have_text("This is not an access token.")
+    await expect(tab.page.locator("output")).to_have_text("This is not an access token.")
     await tab.fills_in(token(house.owner, expires_in=timedelta(hours=-1)))
-    await playwright.expect(tab.page.locator("output")).to_contain_text("Expired")
+    await expect(tab.page.locator("output")).to_contain_text("Expired")
     await tab.run()
     await tab.shows("Expired")
     assert tab.questions == []
@@ -204,7 +194,7 @@ async def test_without_a_token_it_says_so_and_asks_nothing(tab: Tab, house: Hous
 async def test_a_token_is_taken_as_a_header_shows_it_and_stays_in_its_tab(tab: Tab, house: House) -> None:
     secret = token(house.owner)
     await tab.fills_in(f"  Bearer {secret}\n")
-    await playwright.expect(tab.page.locator("output")).to_contain_text("kept in this tab only")
+    await expect(tab.page.locator("output")).to_contain_text("kept in this tab only")
     await tab.run()
     await tab.shows('"totalCalls": 3')
     assert tab.questions[-1].headers["authorization"] == f"Bearer {secret}"
@@ -221,10 +211,10 @@ async def test_a_token_is_taken_as_a_header_shows_it_and_stays_in_its_tab(tab: T
     assert await tab.page.context.cookies() == []
     other = await tab.page.context.new_page()
     await other.goto(tab.page.url)
-    await playwright.expect(other.locator("output")).to_contain_text("No token")
+    await expect(other.locator("output")).to_contain_text("No token")
     await tab.fills_in("")
     await tab.page.reload()
-    await playwright.expect(tab.page.locator("output")).to_contain_text("No token")
+    await expect(tab.page.locator("output")).to_contain_text("No token")
 
 
 async def test_what_was_asked_is_in_the_history_and_tabs_come_back_as_they_were_left(tab: Tab, house: House) -> None:
@@ -232,17 +222,20 @@ async def test_what_was_asked_is_in_the_history_and_tabs_come_back_as_they_were_
     await tab.page.locator(".examples button", has_text="quality").click()
     await tab.run()
     await tab.shows('"quality": {')
-    await tab.page.wait_for_function("localStorage.getItem('graphiql:tabState').includes('Quality')")
+    async with asyncio.timeout(30):
+        # Not by Playwright's own waiting, which evaluates in the page what its policy forbids.
+        while not await tab.page.evaluate(_IS_KEPT):
+            await asyncio.sleep(0.1)
     await tab.page.reload()
     await tab.is_ready()
     assert await tab.titles() == ["Overview", "Quality"]
     await tab.page.get_by_role("button", name="Show History").click()
-    await playwright.expect(tab.page.get_by_role("region", name="History")).to_contain_text("Quality")
+    await expect(tab.page.get_by_role("region", name="History")).to_contain_text("Quality")
 
 
 @pytest.mark.parametrize(("scheme", "background"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(26, 31, 41)")])
 async def test_it_is_light_or_dark_as_the_system_is(
-    browser: "playwright.Browser", house: House, scheme: str, background: str
+    browser: Browser, house: House, scheme: str, background: str
 ) -> None:
     async with opened(browser, _address(house), color_scheme=scheme) as tab:
         assert await tab.page.evaluate("getComputedStyle(document.body).backgroundColor") == background

@@ -26,19 +26,22 @@ it("shortens from six digits on", () => {
 
 it("takes rates as percent and means as shares", () => {
   expect(format.asPercent(73.3)).toBe("73.3%");
-  expect(format.asPercent(100)).toBe("100%");
-  expect(format.asPercent(0)).toBe("0%");
+  expect(format.asPercent(100)).toBe("100.0%");
+  expect(format.asPercent(0)).toBe("0.0%");
   expect(format.asShare(0.452)).toBe("45.2%");
-  expect(format.asShare(1)).toBe("100%");
+  expect(format.asShare(1)).toBe("100.0%");
+  expect(format.asWholePercent(99.6)).toBe("100%");
+  expect(format.asWholeShare(0.452)).toBe("45%");
 });
 
-it("writes durations in their two largest units", () => {
-  expect(format.asDuration(0)).toBe("0s");
-  expect(format.asDuration(59.4)).toBe("59s");
-  expect(format.asDuration(59.6)).toBe("1m 0s");
-  expect(format.asDuration(200)).toBe("3m 20s");
-  expect(format.asDuration(3600)).toBe("1h 0m");
-  expect(format.asDuration(43_500)).toBe("12h 5m");
+it("writes durations by the clock, and long ones in whole hours", () => {
+  expect(format.asDuration(0)).toBe("0 s");
+  expect(format.asDuration(59.4)).toBe("59 s");
+  expect(format.asDuration(59.6)).toBe("1:00 min");
+  expect(format.asDuration(200)).toBe("3:20 min");
+  expect(format.asDuration(3600)).toBe("1:00 h");
+  expect(format.asDuration(43_500)).toBe("12:05 h");
+  expect(format.asDuration(4_334_400)).toBe("1,204 h");
 });
 
 it("shows a UTC day as that day, though the viewer's is another already", () => {
