@@ -112,7 +112,7 @@ class Answers:
             await self._app(scope, request.again(receive), send)  # which may know a replica, or has the words
             return
         key = (
-            *(viewer.agency_id, viewer.role, viewer.client_id, context.today),
+            *(viewer.scope, context.today),
             *(scope["method"], scope["path"], scope["query_string"], request.body),
             *(headers.get(b"accept"), headers.get(b"content-type")),
         )

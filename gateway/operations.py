@@ -83,6 +83,7 @@ class Operations:
         if (roots := self._roots[key]) is None:
             return None
         context.plans = checked.plans
+        context.reader.alone = len(roots) == 1
         results = await together_or_alone([root.resolve(context) for root in roots])
         data: dict[str, Any] = {}
         errors: list[GraphQLError] = []

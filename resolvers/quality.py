@@ -66,8 +66,8 @@ class Quality:
 async def quality(reader: Reader, filters: Filters, wanted: Wanted) -> Quality:
     """The range's row and the days' rows, each read only if it is wanted."""
     (sums,), days = await asyncio.gather(
-        reader.daily(filters, Grain.RANGE, wanted.get("quality", frozenset())),
-        reader.daily(filters, Grain.DAY, wanted["trend"]) if "trend" in wanted else _no_days(),
+        reader.daily(filters, Grain.RANGE, wanted.get("quality", frozenset()), shared=True),
+        reader.daily(filters, Grain.DAY, wanted["trend"], shared=True) if "trend" in wanted else _no_days(),
     )
     return Quality(
         period=DateRange.of(filters),

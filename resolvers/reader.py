@@ -28,22 +28,29 @@ class Database(Protocol):
 
 
 class Reader:
-    """One viewer's road to rows, for one request."""
+    """One viewer's road to rows, for one request.
+
+    `alone` is set by who knows that the request asks for one report: then there is nobody to share a statement with.
+    """
 
     def __init__(self, viewer: Viewer, database: Database) -> None:
         self.viewer = viewer
         self._database = database
         self._daily = DailyLoader(self.read)
+        self.alone = False
 
-    def daily(self, filters: Filters, grain: Grain, metrics: frozenset[str]) -> Awaitable[Sequence[Row]]:
+    def daily(
+        self, filters: Filters, grain: Grain, metrics: frozenset[str], *, shared: bool = False
+    ) -> Awaitable[Sequence[Row]]:
         """Rows of the rollup: one for the range, or one a day (oldest first), or one a campaign.
 
         Questions with the same filters that are asked before anything is awaited share one statement. The range without
-        a metric is one empty row, for which nothing is read.
+        a metric is one empty row, for which nothing is read. `shared` says that the report itself asks more than once.
         """
         if grain is Grain.RANGE and not metrics:
             return _empty_row()
-        return self._daily.load(DailyQuestion(filters, grain, metrics))
+        question = DailyQuestion(filters, grain, metrics)
+        return self._daily.answer(question) if self.alone and not shared else self._daily.load(question)
 
     async def read(
         self, statement: Statement, filters: Filters, *, sql: Mapping[str, str] | None = None, **values: object

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 
@@ -33,3 +34,8 @@ class Viewer:
     def __post_init__(self) -> None:
         if self.role.sees_one_client != (self.client_id is not None):
             raise ValueError("a client role sees one client, every other role the whole agency")
+
+    @cached_property
+    def scope(self) -> str:
+        """What those who are shown the same have in common: agency, role and, if they see only one, client."""
+        return f"{self.agency_id} {self.role} {self.client_id}"

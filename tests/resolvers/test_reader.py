@@ -15,6 +15,7 @@ import pytest
 
 import resolvers
 from resolvers.campaigns import BATCHES, BatchStatus, Campaigns, campaigns
+from resolvers.choices import CAMPAIGNS, CLIENTS
 from resolvers.filters import Filters, Period
 from resolvers.freshness import ROLLUP, WAITING
 from resolvers.funnel import Funnel, funnel
@@ -30,7 +31,7 @@ from resolvers.timeseries import Timeseries, timeseries
 from resolvers.viewer import Role, Viewer
 from tests.given import NOW, Given
 
-STATEMENTS = (BATCHES, DAILY, HEATMAP, OBJECTIONS, ROLLUP, WAITING)
+STATEMENTS = (BATCHES, CLIENTS, CAMPAIGNS, DAILY, HEATMAP, OBJECTIONS, ROLLUP, WAITING)
 FILES = sorted((Path(resolvers.__file__).parent / "sql").glob("*.sql"))
 AGENCY, CLIENT, OTHER_CLIENT, CAMPAIGN = (uuid4() for _ in range(4))
 VIEWERS = [Viewer(uuid4(), AGENCY, role, CLIENT if role.sees_one_client else None) for role in Role]
@@ -41,6 +42,8 @@ FILTERS = [
 ]
 VALUES: Mapping[str, Mapping[str, Any]] = {
     "batches": {"limit": 25, "offset": 0, "status": "failed"},
+    "choices_campaigns": {"limit": 1_000},
+    "choices_clients": {"limit": 1_000},
     "objections": {"limit": 10},
 }
 SQL = {
