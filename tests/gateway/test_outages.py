@@ -444,7 +444,7 @@ async def test_statements_that_are_too_slow_are_ended_on_the_server_too(postgres
             crowd.check()
             assert len(crowd.refused) == 2 * CROWD
             # Not one of them was tried again: what took too long once is not worth it.
-            await _until(postgres.none_waits, PATIENCE / 2)
+            await _until(postgres.none_waits, PATIENCE)
         crowd = Traffic(gateway, postgres.owner)
         await asyncio.gather(*(crowd.once(number) for number in range(CROWD)))
         crowd.check()

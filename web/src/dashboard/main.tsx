@@ -4,6 +4,7 @@ import { render } from "preact";
 import { App } from "./app";
 import { startSession } from "./session";
 import "./style.css";
+import "./panels.css";
 import { applyTheme } from "./theme";
 
 const page = document.getElementById("page");
