@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from time import perf_counter
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -51,7 +53,7 @@ class _Kept:
     size: int
 
 
-class _Request(NamedTuple):
+class _Received(NamedTuple):
     """What was received of a request."""
 
     body: bytes | None
@@ -69,6 +71,19 @@ class _Request(NamedTuple):
         return received
 
 
+class _Question(NamedTuple):
+    """A request that nothing is at hand for."""
+
+    received: _Received
+    key: tuple[Hashable, ...] = ()
+    """What its answer is kept under,"""
+    version: int | None = None
+    """for this version of the data. Without one, it is neither kept nor shared."""
+
+
+_BODILESS = _Received(b"", ())
+
+
 class Answers:
     """Stands before the application; what it cannot answer by itself it passes on.
 
@@ -80,55 +95,70 @@ class Answers:
         self._app = app
         self._gate = gate
         self._versions = versions
-        self._settings = settings
+        self._reuses = settings.reuse
+        self._max_bytes = settings.reuse_max_bytes
+        self._max_body_bytes = settings.graphql_max_body_bytes
         self._kept: LRUCache[Hashable, _Kept] = LRUCache(settings.reuse_max_bytes, getsizeof=lambda kept: kept.size)
         self._under_way: dict[Hashable, asyncio.Future[Answer | Unavailable | None]] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request."""
-        reused = self._settings.reuse
-        if scope["type"] != "http" or not (reused or scope["method"] != "POST") or not _is_question(scope):
-            await self._app(scope, receive, send)
-            return
-        headers = scope["state"]["headers"]
-        if not reused:
-            if isinstance(answer := await self._computed(scope, receive, send), Answer):
-                await answer.send(headers, send)
-            return
-        request = await self._request(receive) if scope["method"] == "POST" else _Request(b"", ())
+    async def at_hand(self, scope: Scope, receive: Receive) -> Answer | None:
+        """An answer that can be given again. Without one, the request is to be answered by calling this object."""
+        if not self._reuses or not _is_question(scope):
+            return None
+        state = scope["state"]
+        headers = state["headers"]
+        received = await self._received(receive) if scope["method"] == "POST" else _BODILESS
+        entering = perf_counter()
         try:
-            context = scope["state"]["admitted"] = await self._gate.enter(headers)
+            viewer = await self._gate.enter(headers)
         except AnalyticsError as error:
-            scope["state"]["refused"] = error
-            await self._app(scope, request.again(receive), send)
-            return
-        if request.body is None:
-            await self._app(scope, request.again(receive), send)
-            return
-        viewer = context.viewer
-        try:
-            version = await self._versions.of(viewer.agency_id)
-        except Unavailable:
-            await self._app(scope, request.again(receive), send)  # which may know a replica, or has the words
-            return
-        key = (
-            *(viewer.scope, context.today),
-            *(scope["method"], scope["path"], scope["query_string"], request.body),
+            state["refused"], state["question"] = error, _Question(received)
+            return None
+        entered, today = perf_counter(), self._gate.today()
+        key: tuple[Hashable, ...] = (
+            *(viewer.scope, today, scope["method"], scope["path"], scope["query_string"], received.body),
             *(headers.get(b"accept"), headers.get(b"content-type")),
         )
-        kept = self._kept.get(key)
-        if kept is not None and kept.version == version:
-            timing.add("reuse", 0.0)
-            await kept.answer.send(headers, send)
+        version = None
+        if received.body is not None and (version := self._versions.known(viewer.agency_id)) is None:
+            # One that is not told leaves it to the application, which may know a replica, or has the words.
+            with suppress(Unavailable):
+                version = await self._versions.of(viewer.agency_id)
+        if version is not None and (kept := self._kept.get(key)) is not None and kept.version == version:
+            return kept.answer
+        timing.add("pass", entered - entering)
+        state["admitted"] = self._gate.context(viewer, today)
+        state["question"] = _Question(received, key, version)
+        return None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request that nothing is at hand for."""
+        question: _Question | None = scope["state"].get("question")
+        if question is not None:
+            receive = question.received.again(receive)
+        if question is not None and question.version is not None:
+            outcome = await self._shared(question.key, question.version, scope, receive, send)
+        elif question is None and scope.get("method") in ("GET", "HEAD") and _is_question(scope):
+            outcome = await self._computed(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
             return
-        receive = request.again(receive)
-        outcome = await self._shared(key, version, context, scope, receive, send)
         if isinstance(outcome, Answer):
-            await outcome.send(headers, send)
+            await outcome.send(scope["state"]["headers"], send)
+
+    async def _received(self, receive: Receive) -> _Received:
+        message = await receive()
+        messages, body = [message], message.get("body", b"")
+        while message.get("more_body", False) and len(body) <= self._max_body_bytes:
+            message = await receive()
+            messages.append(message)
+            body += message.get("body", b"")
+        is_whole = len(body) <= self._max_body_bytes and message["type"] == "http.request"
+        return _Received(body if is_whole else None, messages)
 
     async def _shared(
-        self, key: tuple[Hashable, ...], version: int, context: Context, scope: Scope, receive: Receive, send: Send
-    ) -> Answer | None:
+        self, key: tuple[Hashable, ...], version: int, scope: Scope, receive: Receive, send: Send
+    ) -> Answer | Unavailable | None:
         """The answer, computed once for all who ask at the same time; None where it has been sent."""
         if (others := self._under_way.get((key, version))) is not None:
             outcome = await asyncio.shield(others)
@@ -141,28 +171,19 @@ class Answers:
         self._under_way[key, version] = flight = asyncio.get_running_loop().create_future()
         outcome = None
         try:
+            context: Context = scope["state"]["admitted"]
             # Asked of the node that is read, and before it: what is read cannot be older than that.
             reached = await self._versions.at(context.database, context.viewer.agency_id)
             outcome = await self._computed(scope, receive, send)
             if isinstance(outcome, Answer):
                 size = len(outcome.body) + sum(len(part) for part in key if isinstance(part, bytes)) + _BESIDE_BODIES
-                if size <= self._settings.reuse_max_bytes:
+                if size <= self._max_bytes:
                     self._kept[key] = _Kept(reached, outcome, size)
                 return outcome
         finally:
             del self._under_way[key, version]
             flight.set_result(outcome)
         return None
-
-    async def _request(self, receive: Receive) -> "_Request":
-        most = self._settings.graphql_max_body_bytes
-        message = await receive()
-        messages, body = [message], message.get("body", b"")
-        while message.get("more_body", False) and len(body) <= most:
-            message = await receive()
-            messages.append(message)
-            body += message.get("body", b"")
-        return _Request(body if len(body) <= most and message["type"] == "http.request" else None, messages)
 
     async def _computed(self, scope: Scope, receive: Receive, send: Send) -> Answer | Unavailable | None:
         """The application's answer; one that nobody else should get is sent instead. Of a database that is away or too

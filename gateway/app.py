@@ -74,7 +74,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
         asked = scope["type"] == "http" and scope["path"] == graphql_http.PATH
         await (endpoint if asked else app)(scope, receive, send)
 
-    return Door(Answers(routed, gate, Versions(nodes.primary, settings.reuse_seconds), settings), settings)
+    answers = Answers(routed, gate, Versions(nodes.primary, settings.reuse_seconds), settings)
+    return Door(answers, answers.at_hand, settings)
 
 
 async def _old_error(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from cachetools import LRUCache
+from cachetools import FIFOCache
 
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.keys import KeySet
@@ -53,18 +53,19 @@ class Authenticator:
         self._settings = settings
         self._keys = keys
         self._database = database
-        self._users: LRUCache[UUID, _Met] = LRUCache(REMEMBERED)
-        self._headers: LRUCache[bytes, tuple[Token, _Met]] = LRUCache(REMEMBERED)
+        # Whoever comes back is looked up anew after some seconds, so what was noted first is what is worth least.
+        self._users: FIFOCache[UUID, _Met] = FIFOCache(REMEMBERED)
+        self._headers: FIFOCache[bytes, tuple[Token, _Met]] = FIFOCache(REMEMBERED)
 
-    def known(self, authorization: str | None) -> Viewer | None:
+    def known(self, authorization: bytes) -> Viewer | None:
         """The viewer of an `Authorization` header that was remembered a moment ago, unless its token has expired."""
-        known = self._headers.get(_digest(authorization)) if authorization else None
-        if known is None:
+        try:
+            token, met = self._headers[_digest(authorization)]
+        except KeyError:
             return None
-        token, met = known
         return met.viewer if self._is_recent(met) and time() < token.expires_at + LEEWAY_SECONDS else None
 
-    async def token(self, authorization: str | None) -> Token:
+    async def token(self, authorization: bytes) -> Token:
         """The token of an `Authorization` header; nothing but its signed `sub` decides whose it is.
 
         Raises:
@@ -73,7 +74,7 @@ class Authenticator:
         """
         if not authorization:
             raise Unauthenticated("the Authorization header is missing; send `Authorization: Bearer <access token>`")
-        scheme, _, token = authorization.partition(" ")
+        scheme, _, token = authorization.decode("latin-1").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("the Authorization header must be `Bearer <access token>`")
@@ -89,7 +90,7 @@ class Authenticator:
         except ValueError:
             raise Unauthenticated("the access token's `sub` is not a user id") from None
 
-    async def viewer(self, authorization: str, token: Token) -> Viewer:
+    async def viewer(self, authorization: bytes, token: Token) -> Viewer:
         """What a token's user may see, as the `users` table says now or said seconds ago.
 
         Raises:
@@ -166,6 +167,6 @@ class Authenticator:
         return claims
 
 
-def _digest(authorization: str) -> bytes:
+def _digest(authorization: bytes) -> bytes:
     """Shorter than a token, and nothing to steal."""
-    return sha256(authorization.encode("utf-8", "surrogatepass")).digest()
+    return sha256(authorization).digest()

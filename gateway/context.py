@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from math import ceil
-from time import perf_counter, time
+from time import time
 from uuid import UUID
 
 from limits import parse
@@ -74,27 +74,34 @@ class Gate:
         state = scope["state"]
         if "refused" in state:
             raise state["refused"]
-        entered: Context = state.get("admitted") or await self.enter(state["headers"])
+        if (admitted := state.get("admitted")) is None:
+            with timing.stop("pass"):
+                viewer = await self.enter(state["headers"])
+            admitted = self.context(viewer, self.today())
+        entered: Context = admitted
         return entered
 
-    async def enter(self, headers: Mapping[bytes, bytes]) -> Context:
-        """The context of a request with these headers, if its token counts. Counts as one request.
+    async def enter(self, headers: Mapping[bytes, bytes]) -> Viewer:
+        """Who asks with these headers, if their token counts. Counts as one request.
 
         Raises:
             Unauthenticated, Forbidden, TooManyRequests, Unavailable: it may not pass.
         """
-        started = perf_counter()
-        authorization = headers.get(b"authorization", b"").decode("latin-1")
-        try:
-            if (viewer := self._authenticator.known(authorization)) is not None:
-                await self._count(viewer.user_id)
-            else:
-                token = await self._authenticator.token(authorization)
-                await self._count(token.user_id)
-                viewer = await self._authenticator.viewer(authorization, token)
-        finally:
-            timing.add("pass", perf_counter() - started)
-        return Context(viewer, self._nodes, self._now().date())
+        authorization = headers.get(b"authorization", b"")
+        if (viewer := self._authenticator.known(authorization)) is not None:
+            await self._count(viewer.user_id)
+            return viewer
+        token = await self._authenticator.token(authorization)
+        await self._count(token.user_id)
+        return await self._authenticator.viewer(authorization, token)
+
+    def today(self) -> date:
+        """The day (UTC) on which a request is answered: to be read once for each."""
+        return self._now().date()
+
+    def context(self, viewer: Viewer, today: date) -> Context:
+        """What a request of theirs is answered with."""
+        return Context(viewer, self._nodes, today)
 
     async def _count(self, user_id: UUID) -> None:
         if self._share and not await self._limiter.hit(self._share, str(user_id)):

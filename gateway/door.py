@@ -1,7 +1,7 @@
 """The outermost layer: every request gets an id, a time limit, CORS headers and a line in the log, whatever happens."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from random import getrandbits
 from time import perf_counter
 
@@ -10,7 +10,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import graphql_http, timing
+from gateway import graphql_http, logs, timing
+from gateway.answers import Answer, Headers
 from gateway.deadlines import Deadlines
 from gateway.errors import OLD_ALLOWED, headers_of, old_json, status_of, whole_request
 from gateway.settings import Settings
@@ -30,10 +31,13 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Door:
-    """Wraps the whole application, its error handling included."""
+    """Wraps the whole application, its error handling included; asks it only for what is not at hand."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, at_hand: Callable[[Scope, Receive], Awaitable[Answer | None]], settings: Settings
+    ) -> None:
         self._app = app
+        self._at_hand = at_hand
         self._settings = settings
         self._deadlines = Deadlines(settings.request_timeout_seconds)
         self._logs = settings.log_level in ("debug", "info")
@@ -54,7 +58,7 @@ class Door:
         headers = dict(reversed(scope["headers"]))  # the first of several counts
         request_id = _id_of(headers.get(b"x-request-id"))
         scope.setdefault("state", {}).update(request_id=request_id, headers=headers)
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        logs.request_id.set(request_id)
         stops = timing.begin()
         status = 0
 
@@ -62,24 +66,17 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                timings = timing.header({**stops, "total": perf_counter() - started})
-                own = message["headers"]
-                message["headers"] = [
-                    *own,
-                    *self._always,
-                    (b"x-request-id", request_id.encode()),
-                    (b"server-timing", timings.encode()),
-                ]
-                if b"cache-control" not in [name for name, _ in own]:
-                    message["headers"].append((b"cache-control", b"private, no-store"))
-                if b"*" not in self._origins and (origin := headers.get(b"origin")) in self._origins:
-                    message["headers"].append((b"access-control-allow-origin", origin))
+                stops["total"] = perf_counter() - started
+                message["headers"] = self._completed(message["headers"], headers, request_id, stops)
             return send(message)
 
         try:
             with self._deadlines.deadline():
                 if scope["method"] == "OPTIONS" and _is_api(scope["path"]):
                     await _preflight(scope["path"])(scope, receive, send_on)
+                elif (answer := await self._at_hand(scope, receive)) is not None:
+                    stops["reuse"] = perf_counter() - started
+                    await answer.send(headers, send_on)
                 else:
                     await self._app(scope, receive, send_on)
         except TimeoutError:
@@ -95,6 +92,22 @@ class Door:
                 log.info(
                     "request", method=scope["method"], path=scope["path"], status=status, milliseconds=milliseconds
                 )
+
+    def _completed(
+        self, own: Headers, asked: Mapping[bytes, bytes], request_id: str, stops: dict[str, float]
+    ) -> Headers:
+        """The headers of an answer with those that every answer has."""
+        headers = [
+            *own,
+            *self._always,
+            (b"x-request-id", request_id.encode()),
+            (b"server-timing", timing.header(stops).encode()),
+        ]
+        if b"cache-control" not in dict(own):
+            headers.append((b"cache-control", b"private, no-store"))
+        if b"*" not in self._origins and (origin := asked.get(b"origin")) in self._origins:
+            headers.append((b"access-control-allow-origin", origin))
+        return headers
 
 
 def _id_of(given: bytes | None) -> str:

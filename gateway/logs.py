@@ -2,22 +2,27 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gateway.settings import Settings
+
+request_id: ContextVar[str] = ContextVar("request_id")
+"""Of the request at hand, in every line that is logged while it is answered."""
 
 
 def configure(settings: Settings) -> None:
     """Sets the process's logging up, to standard error."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+    shared: list[Processor] = [
+        with_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     as_json = settings.log_format == "json"
-    rendered: list[structlog.typing.Processor] = (
+    rendered: list[Processor] = (
         # Never the variables of a failing frame: a token or a query's values may be among them.
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
@@ -37,3 +42,10 @@ def configure(settings: Settings) -> None:
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Says which request a line belongs to, where there is one."""
+    if (known := request_id.get(None)) is not None:
+        event["request_id"] = known
+    return event

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from uuid import UUID
 
-from cachetools import LRUCache
+from cachetools import FIFOCache
 
 from resolvers.errors import TimedOut
 from resolvers.reader import Database
@@ -34,7 +34,18 @@ class Versions:
     def __init__(self, primary: Database, seconds: float) -> None:
         self._primary = primary
         self._seconds = seconds
-        self._asked: LRUCache[UUID, _Asked] = LRUCache(REMEMBERED_AGENCIES)
+        self._asked: FIFOCache[UUID, _Asked] = FIFOCache(REMEMBERED_AGENCIES)
+
+    def known(self, agency: UUID) -> int | None:
+        """The agency's version, if it was told a moment ago."""
+        try:
+            asked = self._asked[agency]
+        except KeyError:
+            return None
+        told = asked.version
+        if monotonic() - asked.at >= self._seconds or not told.done() or told.exception():
+            return None
+        return told.result()
 
     async def of(self, agency: UUID) -> int:
         """The agency's version; those who ask at the same time share the question.

@@ -195,11 +195,15 @@ async def through(app: Callable[..., Awaitable[None]], path: str, **settings: An
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    door = Door(app, settings_for("postgresql://nobody@nowhere/", **settings))
+    door = Door(app, _nothing, settings_for("postgresql://nobody@nowhere/", **settings))
     scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"x-request-id", b"id")]}
     with capture_logs():
         await door(scope, receive, send)
     return sent
+
+
+async def _nothing(*_: Any) -> None:
+    """Is at hand."""
 
 
 async def _breaks(*_: Any) -> None:
@@ -256,7 +260,7 @@ async def test_what_is_no_request_is_passed_on() -> None:
     async def app(scope: Any, *_: Any) -> None:
         seen.append(scope["type"])
 
-    await Door(app, settings_for("postgresql://nobody@nowhere/"))({"type": "lifespan"}, None, None)
+    await Door(app, _nothing, settings_for("postgresql://nobody@nowhere/"))({"type": "lifespan"}, None, None)
     assert seen == ["lifespan"]
 
 

@@ -12,10 +12,10 @@ import asyncpg
 import httpx2
 import hypothesis
 import pytest
-import structlog
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from gateway.logs import with_request_id
 from tests.conftest import Database, Postgres
 from tests.doors import House, check_graphql_error, check_manners, furnished
 from tests.given import SECRET, Given, token
@@ -38,7 +38,7 @@ async def house(server: Postgres) -> AsyncIterator[House]:
 @pytest.fixture
 def logs() -> Iterator[list[Any]]:
     """What is logged meanwhile with each request's id, and not printed."""
-    with capture_logs([structlog.contextvars.merge_contextvars]) as entries:
+    with capture_logs([with_request_id]) as entries:
         yield entries
 
 
