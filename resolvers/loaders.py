@@ -60,6 +60,11 @@ async def together_or_alone(asked: Sequence[Coroutine[Any, Any, T]]) -> Sequence
         return [error]
 
 
+async def alone(read: Read, question: DailyQuestion) -> Sequence[Row]:
+    """The rows of a question that nobody shares: the library's tasks cost more than the whole of a small report."""
+    return (await _answered(read, question.filters, [question]))[question.grain]
+
+
 class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
     """Collects the questions of one request and answers those with the same filters from one statement.
 
@@ -70,10 +75,6 @@ class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
         super().__init__()
         self._read = read
 
-    async def answer(self, question: DailyQuestion) -> Sequence[Row]:
-        """The rows of a question that nobody shares: the library's tasks cost more than the whole of a small report."""
-        return (await self._answer(question.filters, [question]))[question.grain]
-
     # A key's answer may be its error, which the library's types do not say.
     async def batch_load_fn(  # type: ignore[override]
         self, keys: list[DailyQuestion]
@@ -83,7 +84,7 @@ class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
         for question in keys:
             together.setdefault(question.filters, []).append(question)
         answers: dict[DailyQuestion, Sequence[Row] | BaseException] = {}
-        read = await together_or_alone([self._answer(*asked) for asked in together.items()])
+        read = await together_or_alone([_answered(self._read, *asked) for asked in together.items()])
         for questions, rows in zip(together.values(), read, strict=True):
             for question in questions:
                 if isinstance(rows, BaseException):
@@ -93,17 +94,19 @@ class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
                     answers[question] = rows[question.grain]
         return [answers[question] for question in keys]
 
-    async def _answer(self, filters: Filters, questions: list[DailyQuestion]) -> dict[Grain, list[Row]]:
-        grains = frozenset(question.grain for question in questions)
-        sql, marks = _together(grains, frozenset().union(*(question.metrics for question in questions)))
-        rows = await self._read(DAILY, filters, sql=sql)
-        if len(grains) == 1:
-            answer = {grain: [*rows] for grain in grains}
-        else:
-            answer = {grain: [row for row in rows if row["mark"] == marks[grain]] for grain in grains}
-        if Grain.DAY in answer:
-            answer[Grain.DAY].sort(key=lambda row: row["stat_date"])
-        return answer
+
+async def _answered(read: Read, filters: Filters, questions: list[DailyQuestion]) -> dict[Grain, list[Row]]:
+    """The rows of questions with the same filters, from one statement."""
+    grains = frozenset(question.grain for question in questions)
+    sql, marks = _together(grains, frozenset().union(*(question.metrics for question in questions)))
+    rows = await read(DAILY, filters, sql=sql)
+    if len(grains) == 1:
+        answer = {grain: [*rows] for grain in grains}
+    else:
+        answer = {grain: [row for row in rows if row["mark"] == marks[grain]] for grain in grains}
+    if Grain.DAY in answer:
+        answer[Grain.DAY].sort(key=lambda row: row["stat_date"])
+    return answer
 
 
 @lru_cache(maxsize=1_000)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from resolvers.filters import Filters
-from resolvers.loaders import DailyLoader, DailyQuestion, Grain
+from resolvers.loaders import DailyLoader, DailyQuestion, Grain, alone
 from resolvers.statements import Row, Statement, fill
 from resolvers.viewer import Viewer
 
@@ -36,7 +36,7 @@ class Reader:
     def __init__(self, viewer: Viewer, database: Database) -> None:
         self.viewer = viewer
         self._database = database
-        self._daily = DailyLoader(self.read)
+        self._daily: DailyLoader | None = None
         self.alone = False
 
     def daily(
@@ -50,7 +50,10 @@ class Reader:
         if grain is Grain.RANGE and not metrics:
             return _empty_row()
         question = DailyQuestion(filters, grain, metrics)
-        return self._daily.answer(question) if self.alone and not shared else self._daily.load(question)
+        if self.alone and not shared:
+            return alone(self.read, question)
+        self._daily = self._daily or DailyLoader(self.read)
+        return self._daily.load(question)
 
     async def read(
         self, statement: Statement, filters: Filters, *, sql: Mapping[str, str] | None = None, **values: object
