@@ -19,6 +19,7 @@ from bench.servers import sections
 from bench.servers.running import run
 from bench.servers.sections import SQL, Asked, Row
 from bench.servers.tokens import agency_of, days_of, open_pool, today
+from resolvers.campaigns import BatchStatus
 from resolvers.choices import Choices
 from resolvers.freshness import Freshness
 from resolvers.heatmap import HeatmapMetric
@@ -298,7 +299,13 @@ class Query:
 
     @strawberry.field
     async def campaigns(
-        self, info: strawberry.Info, filters: CampaignsFilters, limit: int = 25, offset: int = 0
+        self,
+        info: strawberry.Info,
+        filters: CampaignsFilters,
+        # Named by a part of the document that is left out whenever this is measured.
+        status: BatchStatus | None = None,
+        limit: int = 25,
+        offset: int = 0,
     ) -> Campaigns:
         asked, pool = _asked(info, filters), info.context["pool"]
         batches, stats = await asyncio.gather(

@@ -166,6 +166,22 @@ async def test_batches_beyond_ten_are_on_another_page_of_the_address(
     await expect(panel.get_by_role("listitem")).to_have_count(10)
 
 
+async def test_a_campaign_shows_how_far_it_is_whichever_batches_are_looked_at(
+    visit: Visiting, gateway: Running, given: Given
+) -> None:
+    agency = await given.agency()
+    campaign = await given.campaign(agency, name="Long ago begun")
+    await given.call(agency, campaign_id=campaign)
+    await given.batch(agency, campaign, {"completed": 1, "pending": 3}, created_at=NOW.replace(hour=1))
+    for number in range(10):
+        await given.batch(agency, campaign, {"completed": 1}, status="completed", created_at=NOW.replace(minute=number))
+    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    await dashboard.shown()
+    await expect(dashboard.panel("Batches")).not_to_contain_text("Running")
+    bar = dashboard.panel("Campaigns").get_by_role("progressbar", name="Running batches of Long ago begun")
+    await expect(bar).to_have_attribute("aria-valuenow", "25")
+
+
 async def test_quality_with_sentiment_and_its_days(dashboard: Visit) -> None:
     panel = dashboard.panel("Quality")
     assert await figures(panel) == {

@@ -75,7 +75,12 @@ function Reports({ answer, view, change }: { answer: Answer; view: View; change:
         onMetric={(heatmapMetric) => change({ heatmapMetric })}
       />
       <QualityPanel report={data.quality} wrong={wrong.quality} />
-      <Campaigns report={data.campaigns} wrong={wrong.campaigns} onCampaign={(campaignId) => change({ campaignId })} />
+      <Campaigns
+        report={data.campaigns}
+        running={data.running}
+        wrong={wrong.campaigns}
+        onCampaign={(campaignId) => change({ campaignId })}
+      />
       <Batches
         report={data.campaigns}
         choices={data.choices}

@@ -23,11 +23,13 @@ const byName = new Intl.Collator();
 
 type CampaignsProps = {
   report: DashboardQuery["campaigns"];
+  /** The running batches of all campaigns, whichever page of batches is looked at. */
+  running: DashboardQuery["running"];
   wrong: string | undefined;
   onCampaign: (id: string) => void;
 };
 
-export function Campaigns({ report, wrong, onCampaign }: CampaignsProps) {
+export function Campaigns({ report, running, wrong, onCampaign }: CampaignsProps) {
   const [sorted, setSorted] = useState<{ by: Column; isUp: boolean }>({ by: "totalCalls", isUp: false });
   const [page, setPage] = useState(0);
   const rows = useMemo(() => {
@@ -71,7 +73,7 @@ export function Campaigns({ report, wrong, onCampaign }: CampaignsProps) {
       empty={rows.length === 0 && "No campaign has calls on these days."}
     >
       <section class="scroll" aria-label="Campaigns, table" tabIndex={0}>
-        <table class="rows">
+        <table class="rows campaigns">
           <thead>
             <tr>
               {heading("campaignName", "Campaign")}
@@ -84,13 +86,13 @@ export function Campaigns({ report, wrong, onCampaign }: CampaignsProps) {
                 <th scope="row">
                   <button
                     type="button"
-                    class="link"
+                    class="link clipped"
                     title={`Show only ${row.campaignName}`}
                     onClick={() => onCampaign(row.campaignId)}
                   >
                     {row.campaignName}
                   </button>
-                  <Running batches={report?.activeBatches ?? []} campaign={row} />
+                  <Running batches={running?.activeBatches ?? []} campaign={row} />
                 </th>
                 {COLUMNS.map(({ column, written }) => (
                   <td key={column} class="number">
@@ -107,11 +109,11 @@ export function Campaigns({ report, wrong, onCampaign }: CampaignsProps) {
   );
 }
 
-/** How far a campaign's running batches are, of those on the batches' page. */
-function Running({ batches, campaign }: { batches: Report["activeBatches"]; campaign: Row }) {
-  const running = batches.filter(
-    ({ campaignId, status }) => campaignId === campaign.campaignId && status === "PROCESSING",
-  );
+type RunningProps = { batches: NonNullable<DashboardQuery["running"]>["activeBatches"]; campaign: Row };
+
+/** How far a campaign's running batches are. */
+function Running({ batches, campaign }: RunningProps) {
+  const running = batches.filter(({ campaignId }) => campaignId === campaign.campaignId);
   const all = running.reduce((sum, { totalCalls }) => sum + totalCalls, 0);
   if (all === 0) return null;
   const done = running.reduce((sum, { completedCount }) => sum + completedCount, 0);
