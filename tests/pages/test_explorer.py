@@ -15,6 +15,7 @@ from playwright.async_api import Browser, Page, Request, expect
 from tests.conftest import Postgres
 from tests.doors import REPORTS, House, furnished
 from tests.given import token
+from tests.pages.visit import PHONE
 from tests.running import running, settings_for
 
 EXAMPLES = Path(__file__).parents[2] / "web" / "src" / "explorer" / "examples"
@@ -243,6 +244,17 @@ async def test_it_is_light_or_dark_as_the_system_is(
 ) -> None:
     async with opened(browser, _address(house), color_scheme=scheme) as tab:
         assert await tab.page.evaluate("getComputedStyle(document.body).backgroundColor") == background
+
+
+async def test_on_a_phone_the_answer_stands_below_the_question(browser: Browser, house: House) -> None:
+    async with opened(browser, _address(house), viewport=PHONE) as tab:
+        question = await tab.page.locator(".graphiql-editors").bounding_box()
+        answer = await tab.page.locator(".graphiql-response").bounding_box()
+        assert question
+        assert answer
+        assert min(question["width"], answer["width"]) > 0.7 * PHONE["width"]
+        assert answer["y"] >= question["y"] + question["height"] > question["y"] + 250
+        assert answer["height"] > 150
 
 
 def _address(house: House) -> str:
