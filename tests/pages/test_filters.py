@@ -191,7 +191,7 @@ async def test_anothers_client_in_the_address_shows_a_client_nothing(of_acme: Vi
     await of_acme.open(f"/?client_id={office.known.bolt}")
     await of_acme.settled()
     await expect(of_acme.page.locator("body")).not_to_contain_text("Autumn")
-    assert (await figures(of_acme.panel("Key figures")))["Calls"] in (["0"], ["7"])
+    assert (await figures(of_acme.panel("Key figures")))["Calls"][0] in ("0", "7")
 
 
 async def test_another_agencys_campaign_shows_nothing(visit: Visiting, gateway: Running, given: Given) -> None:

@@ -14,15 +14,24 @@ from tests.running import Running
 
 async def test_the_key_figures(dashboard: Visit) -> None:
     assert await figures(dashboard.panel("Key figures")) == {
-        "Calls": ["20"],
+        "Calls": ["20", "20 completed"],
         "Contact rate": ["30.0%", "6 connected"],
-        "Conversations": ["5"],
-        "Qualified leads": ["3"],
-        "Meetings booked": ["2"],
+        "Conversations": ["5", "25.0% of calls"],
+        "Qualified leads": ["3", "15.0% of calls"],
+        "Meetings booked": ["2", "66.7% of qualified"],
         "Conversion": ["10.0%", "of all calls"],
         "Average call": ["33 s", "11:00 min in all"],
         "Positive sentiment": ["50.0%", "25.0% negative"],
     }
+
+
+async def test_each_key_figure_has_the_line_of_its_days(dashboard: Visit) -> None:
+    lines = dashboard.panel("Key figures").locator("dl > div polyline")
+    drawn = await lines.evaluate_all("lines => lines.map(line => line.points.length)")
+    # All thirty days of what is counted; of what is divided, the days that have it.
+    calls, contacts, talks, leads, meetings, conversion, lasted, liked = drawn
+    assert (calls, talks, leads, meetings) == (30, 30, 30, 30)
+    assert (contacts, conversion, lasted, liked) == (4, 4, 4, 2)
 
 
 async def test_the_trend_has_every_day_and_the_chosen_metrics(dashboard: Visit) -> None:
@@ -104,7 +113,7 @@ async def test_campaigns_are_sorted_by_each_column_both_ways(
     panel = dashboard.panel("Campaigns")
     second = AUTUMN if first is SPRING else SPRING
     assert await _campaigns(dashboard) == [AUTUMN, SPRING]
-    heading = panel.get_by_role("columnheader", name=re.compile(f"^{column}( [↑↓])?$"))
+    heading = panel.get_by_role("columnheader", name=re.compile(f"^([↑↓] )?{column}$"))
     button = heading.get_by_role("button")
     await button.click()
     await expect(heading).to_have_attribute("aria-sort", direction)
@@ -192,8 +201,10 @@ async def test_quality_with_sentiment_and_its_days(dashboard: Visit) -> None:
     }
     sentiment = panel.get_by_role("list", name="Sentiment").get_by_role("listitem")
     assert await entries(sentiment) == ["Positive 2 50.0%", "Neutral 1 25.0%", "Negative 1 25.0%"]
-    # Interruptions, positive sentiment, script adherence.
-    assert await rows(panel.get_by_role("table")) == [
+    # Interruptions, positive sentiment, script adherence; on the same days as the trend.
+    days = await rows(panel.get_by_role("table"))
+    assert len(days) == 30
+    assert [day for day in days if day[1:] != ["–", "–", "–"]] == [
         ["Jan 20, 2026", "0", "–", "–"],
         ["Feb 10, 2026", "0", "0.0%", "60.0%"],
         ["Feb 15, 2026", "0", "–", "–"],

@@ -15,7 +15,7 @@ from database.embedded import embedded
 from database.migrate import migrate
 from tests.given import NOW, Given, token
 from tests.pages.conftest import Office, Visiting, address_of
-from tests.pages.visit import REFRESH_MS, Visit
+from tests.pages.visit import REFRESH_MS, Visit, rows
 from tests.running import Running, running, settings_for
 
 PANELS = (
@@ -64,6 +64,8 @@ async def test_a_range_without_calls_is_empty_and_not_new(visit: Visiting, offic
     for panel in ("Trend", "Funnel", "Quality", "Campaigns", "Objections and buying signals", "Outcomes"):
         await expect(dashboard.panel(panel).locator("canvas, table, ol, ul.outcomes")).to_have_count(0)
         await expect(dashboard.panel(panel).get_by_role("paragraph")).to_contain_text("days")
+        # Nothing is said of nothing, and nothing is there to choose.
+        await expect(dashboard.panel(panel).locator("header")).to_have_text(panel)
 
 
 async def _changed(route: Route, change: Callable[[dict[str, Any]], None]) -> None:
@@ -91,6 +93,9 @@ async def test_one_report_that_fails_leaves_the_others_standing(visit: Visiting,
     for panel in ("Key figures", "Outcomes"):
         await expect(dashboard.panel(panel).get_by_role("alert")).to_have_text("overview took too long")
     await expect(dashboard.panel("Trend").locator("canvas")).to_be_visible()
+    # The range is overview's; without it the days are those from the first call to the last.
+    days = await rows(dashboard.panel("Trend").get_by_role("table"))
+    assert (days[0][:2], days[-1][:2]) == (["Jan 20, 2026", "10"], ["Feb 16, 2026", "3"])
     await expect(dashboard.panel("Funnel").get_by_role("listitem").first).to_contain_text("20")
     await expect(dashboard.panel("Campaigns")).to_contain_text("Spring")
 
@@ -102,7 +107,7 @@ async def test_what_did_not_change_is_not_sent_again(visit: Visiting, gateway: R
     await dashboard.page.clock.install(time=NOW)
     await dashboard.shown()
     said = dashboard.page.get_by_text("UTC days")
-    await expect(said).to_contain_text("changed 12:00 PM · checked 12:00 PM")
+    await expect(said).to_contain_text("refreshed 12:00 PM · checked 12:00 PM")
 
     for _ in range(4):
         async with dashboard.page.expect_response("**/graphql?*") as response:
@@ -110,12 +115,12 @@ async def test_what_did_not_change_is_not_sent_again(visit: Visiting, gateway: R
         first, asked = dashboard.answered[-1], await (await response.value).request.all_headers()
         assert (await response.value).status == 304, first.url
         assert asked["if-none-match"]
-    await expect(said).to_contain_text("changed 12:00 PM · checked 12:01 PM")
+    await expect(said).to_contain_text("refreshed 12:00 PM · checked 12:01 PM")
 
     await given.calls(agency, 2)
     await dashboard.page.clock.fast_forward(REFRESH_MS)
     await expect(dashboard.key_figure("Calls")).to_have_text("3")
-    await expect(said).to_contain_text("changed 12:01 PM · checked 12:01 PM")
+    await expect(said).to_contain_text("refreshed 12:01 PM · checked 12:01 PM")
     assert dashboard.statuses() == [200, 304, 304, 304, 304, 200]
 
 

@@ -1,9 +1,10 @@
 /** The page: filters above, the seven reports below, and what stands in their way. */
 
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import type { Answer } from "./asking";
+import { daysBetween } from "./days";
 import { Filters } from "./filters";
-import { asClock, asRange } from "./format";
+import { asClock, asRange, asSentence } from "./format";
 import { PanelSkeleton } from "./panel";
 import { Batches } from "./panels/batches";
 import { Campaigns } from "./panels/campaigns";
@@ -62,11 +63,18 @@ export function App({ session }: { session: Session }) {
 
 function Reports({ answer, view, change }: { answer: Answer; view: View; change: (changed: Partial<View>) => void }) {
   const { data, wrong } = answer;
+  const days = useMemo(() => daysOf(data), [data]);
   if (isNewAgency(data, view)) return <FirstSteps />;
   return (
     <>
-      <Kpis overview={data.overview} timeseries={data.timeseries} wrong={wrong.overview} />
-      <Trend report={data.timeseries} period={data.overview?.period} wrong={wrong.timeseries} />
+      <Kpis
+        overview={data.overview}
+        timeseries={data.timeseries}
+        quality={data.quality}
+        days={days}
+        wrong={wrong.overview}
+      />
+      <Trend report={data.timeseries} days={days} wrong={wrong.timeseries} />
       <FunnelPanel report={data.funnel} wrong={wrong.funnel} />
       <HeatmapPanel
         report={data.heatmap}
@@ -74,7 +82,7 @@ function Reports({ answer, view, change }: { answer: Answer; view: View; change:
         view={view}
         onMetric={(heatmapMetric) => change({ heatmapMetric })}
       />
-      <QualityPanel report={data.quality} wrong={wrong.quality} />
+      <QualityPanel report={data.quality} days={days} wrong={wrong.quality} />
       <Campaigns
         report={data.campaigns}
         running={data.running}
@@ -93,6 +101,14 @@ function Reports({ answer, view, change }: { answer: Answer; view: View; change:
       <Rests freshness={data.freshness} objections={data.objections} wrong={wrong.freshness} />
     </>
   );
+}
+
+/** Every day of the range, with calls or without; where the range is not known, from the first with calls to the last. */
+function daysOf({ overview, timeseries }: Answer["data"]): string[] {
+  const known = timeseries?.data ?? [];
+  const first = overview?.period.startDate ?? known[0]?.date;
+  const last = overview?.period.endDate ?? known.at(-1)?.date;
+  return first && last ? daysBetween(first, last) : [];
 }
 
 /** Nothing to narrow by and nothing counted: not an empty range, but an agency that has only begun. */
@@ -131,22 +147,26 @@ type StatusProps = {
 function Status({ screen, isGiven, onRetry }: StatusProps) {
   const { answer, failure, changedAt, checkedAt } = screen;
   const period = answer?.data.overview?.period;
+  const said = [
+    period && "UTC days",
+    changedAt && `refreshed ${asClock(changedAt)}`,
+    checkedAt && `checked ${asClock(checkedAt)}`,
+  ];
   return (
     <div class="status">
       <p>
         {period && <strong>{asRange(period.startDate, period.endDate)}</strong>}
-        {period && " · UTC days"}
-        {changedAt && ` · changed ${asClock(changedAt)}`}
-        {checkedAt && ` · checked ${asClock(checkedAt)}`}
+        {period && <span class="between"> · </span>}
+        {said.filter(Boolean).join(" · ")}
       </p>
       <div role="status" aria-live="polite">
         {failure && (
           <p class={`notice notice-${failure.kind}`}>
             <span>
-              {failure.message}
+              {asSentence(failure.message)}
               {failure.kind === "signed-out" &&
                 isGiven &&
-                ". It is the one that this gateway hands out: restart the demo for a new one, then reload the page."}
+                " It is the one that this gateway hands out: restart the demo for a new one, then reload the page."}
               {failure.kind === "away" &&
                 (answer ? " These are the last numbers; asking again by itself." : " Asking again by itself.")}
             </span>
@@ -168,7 +188,7 @@ const AREAS = [
   ["quality", "Quality"],
   ["campaigns", "Campaigns"],
   ["batches", "Batches"],
-  ["objections", "Objections"],
+  ["objections", "Objections and buying signals"],
   ["outcomes", "Outcomes"],
   ["rests", "What the numbers rest on"],
 ] as const;

@@ -3,6 +3,7 @@
 import type { ECharts } from "echarts/core";
 import { useEffect, useRef } from "preact/hooks";
 import { asDay, asLongDay } from "./format";
+import { lonely } from "./scale";
 import { useTheme } from "./theme";
 
 export type Line = Readonly<{
@@ -14,6 +15,10 @@ export type Line = Readonly<{
   written: (value: number | null) => string;
   /** As the scale is written, if that takes fewer digits. */
   marked?: (value: number | null) => string;
+  /** What the scale may step by, if not by round tens: the first that takes no more than five steps. */
+  steps?: readonly number[];
+  /** The top of its scale, which then has four steps; those of two scales meet in the same lines. */
+  most?: number;
   isBar?: boolean;
   /** Which of the two scales it is measured by. */
   scale?: "left" | "right";
@@ -89,30 +94,40 @@ export function DaysChart({ label, days, lines, height }: DaysChartProps) {
   );
 }
 
-type Point = { seriesIndex: number; value: number | null; dataIndex: number; marker: string };
+type Point = { seriesIndex: number; dataIndex: number };
+
+const scaleOf = (line: Line): "left" | "right" => line.scale ?? "left";
 
 function optionOf(days: readonly string[], lines: readonly Line[], place: HTMLElement) {
   const style = getComputedStyle(place);
   const of = (name: string): string => style.getPropertyValue(name).trim();
   const ink = of("--ink-2");
-  const marked = (scale: "left" | "right") => {
-    const line = lines.find((other) => (other.scale ?? "left") === scale);
-    return line?.marked ?? line?.written ?? String;
+  const axis = (scale: "left" | "right") => {
+    // Those of one scale are of one unit.
+    const first = lines.find((line) => scaleOf(line) === scale);
+    const highest = Math.max(0, ...(first?.values ?? []).map(Number));
+    return {
+      type: "value",
+      show: first !== undefined,
+      position: scale,
+      max: first?.most,
+      splitNumber: 4,
+      interval: first?.most ? first.most / 4 : first?.steps?.find((step) => highest <= 5 * step),
+      // A scale without marks of its own counts something: half a call would be none.
+      minInterval: first?.marked ? 0 : 1,
+      axisLabel: { color: ink, formatter: first?.marked ?? first?.written ?? String },
+      splitLine: { show: scale === "left", lineStyle: { color: of("--line") } },
+    };
   };
-  const axis = (scale: "left" | "right") => ({
-    type: "value",
-    show: lines.some((line) => (line.scale ?? "left") === scale),
-    position: scale,
-    splitNumber: 4,
-    // A scale without marks of its own counts something: half a call would be none.
-    minInterval: lines.some((line) => (line.scale ?? "left") === scale && line.marked) ? 0 : 1,
-    axisLabel: { color: ink, formatter: marked(scale) },
-    splitLine: { show: scale === "left", lineStyle: { color: of("--line") } },
+  const placed = ({ name, color, scale }: Line) => ({
+    name,
+    yAxisIndex: scale === "right" ? 1 : 0,
+    itemStyle: { color: of(color) },
   });
   return {
     animation: false,
     textStyle: { fontFamily: style.fontFamily },
-    grid: { left: 4, right: 8, top: 12, bottom: 0, containLabel: true },
+    grid: { left: 4, right: 8, top: 12, bottom: 2, containLabel: true },
     tooltip: {
       trigger: "axis",
       confine: true,
@@ -121,14 +136,21 @@ function optionOf(days: readonly string[], lines: readonly Line[], place: HTMLEl
       textStyle: { color: of("--ink"), fontSize: 12 },
       formatter: (points: Point[]) => {
         const shown = document.createElement("div");
+        shown.className = "tip";
+        const say = (kind: string, text: string, color?: string): void => {
+          const said = document.createElement("span");
+          said.className = kind;
+          said.textContent = text;
+          if (color) said.style.setProperty("--chip", of(color));
+          shown.append(said);
+        };
         const day = days[points[0]?.dataIndex ?? 0];
-        shown.append(day ? asLongDay(day) : "");
+        say("tip-day", day ? asLongDay(day) : "");
         for (const { seriesIndex, dataIndex } of points) {
           const line = lines[seriesIndex];
           if (!line) continue;
-          const row = document.createElement("div");
-          row.textContent = `${line.name}: ${line.written(line.values[dataIndex] ?? null)}`;
-          shown.append(row);
+          say("swatch", line.name, line.color);
+          say("number", line.written(line.values[dataIndex] ?? null));
         }
         return shown;
       },
@@ -137,22 +159,31 @@ function optionOf(days: readonly string[], lines: readonly Line[], place: HTMLEl
       type: "category",
       data: days.map(asDay),
       boundaryGap: days.length === 1 || lines.some(({ isBar }) => isBar),
-      axisLabel: { color: ink, hideOverlap: true },
+      axisLabel: { color: ink, hideOverlap: true, margin: 12 },
       axisTick: { show: false },
       axisLine: { lineStyle: { color: of("--line") } },
     },
     yAxis: [axis("left"), axis("right")],
-    series: lines.map(({ name, color, values, isBar, scale }) => ({
-      name,
-      type: isBar ? "bar" : "line",
-      yAxisIndex: scale === "right" ? 1 : 0,
-      data: values,
-      barMaxWidth: 14,
-      connectNulls: false,
-      showSymbol: values.length < 3,
-      symbolSize: 7,
-      lineStyle: { width: 2 },
-      itemStyle: { color: of(color) },
-    })),
+    series: [
+      ...lines.map((line) => ({
+        ...placed(line),
+        type: line.isBar ? "bar" : "line",
+        data: line.values,
+        barMaxWidth: 14,
+        symbolSize: 7,
+        showSymbol: false,
+        lineStyle: { width: 2 },
+      })),
+      ...lines
+        .filter(({ isBar }) => !isBar)
+        .map((line) => ({
+          ...placed(line),
+          type: "line",
+          data: lonely(line.values),
+          symbol: "circle",
+          symbolSize: 7,
+          silent: true,
+        })),
+    ],
   };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { daysBetween } from "./days";
+import { daysBetween, onDays } from "./days";
 
 it("has both ends", () => {
   expect(daysBetween("2026-11-22", "2026-11-24")).toEqual(["2026-11-22", "2026-11-23", "2026-11-24"]);
@@ -20,4 +20,9 @@ it("neither loses nor repeats a day where clocks are changed", () => {
   const spring = daysBetween("2026-03-01", "2026-11-30");
   expect(new Set(spring).size).toBe(spring.length);
   expect(spring).toHaveLength(275);
+});
+
+it("knows nothing of a day that a report does not have", () => {
+  const known = [{ date: "2026-11-23", calls: 2 }];
+  expect(onDays(["2026-11-22", "2026-11-23"], known)).toEqual([undefined, known[0]]);
 });

@@ -9,3 +9,12 @@ export function daysBetween(first: string, last: string): string[] {
     days.push(new Date(at).toISOString().slice(0, 10));
   return days;
 }
+
+/** What is known of each of the days. */
+export function onDays<Day extends { date: string }>(
+  days: readonly string[],
+  known: readonly Day[],
+): (Day | undefined)[] {
+  const byDate = new Map(known.map((day) => [day.date, day]));
+  return days.map((date) => byDate.get(date));
+}

@@ -56,3 +56,6 @@ export const asRange = (from: string, to: string): string =>
 /** A moment in the viewer's own zone. */
 export const asClock = (at: Date): string => clock.format(at);
 export const asMoment = (at: string | null | undefined): string => (at ? moment.format(new Date(at)) : NOTHING);
+
+/** What the gateway says, with the full stop that it leaves out, so that more can be said after it. */
+export const asSentence = (said: string): string => (/[.!?]$/.test(said) ? said : `${said}.`);

@@ -3,12 +3,16 @@
 import { useMemo } from "preact/hooks";
 import type { DashboardQuery } from "../../generated";
 import { DaysChart, type Line } from "../chart";
+import { onDays } from "../days";
 import { asDuration, asNumber, asPercent, asShare, asWholeShare } from "../format";
 import { Panel } from "../panel";
+import { topOf } from "../scale";
 
-const ofPercent = (percent: number | null): number | null => (percent === null ? null : percent / 100);
+const ofPercent = (percent: number | null | undefined): number | null => (percent == null ? null : percent / 100);
 
-export function QualityPanel({ report, wrong }: { report: DashboardQuery["quality"]; wrong: string | undefined }) {
+type QualityProps = { report: DashboardQuery["quality"]; days: readonly string[]; wrong: string | undefined };
+
+export function QualityPanel({ report, days, wrong }: QualityProps) {
   const summary = report?.quality;
   const figures = [
     ["Average call", asDuration(summary?.avgDurationSeconds)],
@@ -16,34 +20,36 @@ export function QualityPanel({ report, wrong }: { report: DashboardQuery["qualit
     ["Script adherence", asShare(summary?.avgScriptAdherence)],
     ["Objections handled", asPercent(summary?.objectionHandlingRate)],
   ] as const;
-  const days = useMemo(() => report?.trend.map(({ date }) => date) ?? [], [report]);
   const lines = useMemo((): Line[] => {
-    const trend = report?.trend ?? [];
+    const trend = onDays(days, report?.trend ?? []);
     return [
       {
         name: "Interruptions",
         color: "--line-quiet",
-        values: trend.map((day) => day.interruptions),
+        values: trend.map((day) => day?.interruptions ?? null),
         written: asNumber,
         isBar: true,
+        most: topOf(trend.map((day) => day?.interruptions ?? 0)),
         scale: "right",
       },
       {
         name: "Positive sentiment",
         color: "--positive",
-        values: trend.map((day) => ofPercent(day.sentimentPositivePct)),
+        values: trend.map((day) => ofPercent(day?.sentimentPositivePct)),
         written: asShare,
         marked: asWholeShare,
+        most: 1,
       },
       {
         name: "Script adherence",
         color: "--line-1",
-        values: trend.map((day) => day.avgScriptAdherence),
+        values: trend.map((day) => day?.avgScriptAdherence ?? null),
         written: asShare,
         marked: asWholeShare,
+        most: 1,
       },
     ];
-  }, [report]);
+  }, [report, days]);
   return (
     <Panel
       title="Quality"
@@ -61,9 +67,10 @@ export function QualityPanel({ report, wrong }: { report: DashboardQuery["qualit
       </dl>
       {summary && <Sentiment {...summary.sentimentDistribution} />}
       <ul class="legend" aria-hidden="true">
-        {lines.map(({ name, color }) => (
-          <li key={name} style={{ "--chip": `var(${color})` }}>
+        {lines.map(({ name, color, scale }) => (
+          <li key={name} class="swatch" style={{ "--chip": `var(${color})` }}>
             {name}
+            {scale === "right" && " (right)"}
           </li>
         ))}
       </ul>
@@ -77,21 +84,21 @@ type SentimentProps = { positive: number; neutral: number; negative: number };
 function Sentiment({ positive, neutral, negative }: SentimentProps) {
   const all = positive + neutral + negative;
   const parts = [
-    { name: "Positive", number: positive, kind: "positive" },
-    { name: "Neutral", number: neutral, kind: "neutral" },
-    { name: "Negative", number: negative, kind: "negative" },
+    { name: "Positive", number: positive, color: "var(--positive)" },
+    { name: "Neutral", number: neutral, color: "var(--neutral)" },
+    { name: "Negative", number: negative, color: "var(--negative)" },
   ];
   return (
     <div class="sentiment">
       <div class="stack" aria-hidden="true">
-        {parts.map(({ name, number, kind }) => (
-          <span key={name} class={kind} style={{ flexGrow: number }} />
-        ))}
+        {parts.map(
+          ({ name, number, color }) => number > 0 && <span key={name} style={{ flexGrow: number, "--chip": color }} />,
+        )}
       </div>
       <ul aria-label="Sentiment">
-        {parts.map(({ name, number, kind }) => (
-          <li key={name} class={kind}>
-            {name} <strong>{asNumber(number)}</strong>{" "}
+        {parts.map(({ name, number, color }) => (
+          <li key={name} style={{ "--chip": color }}>
+            <span class="swatch">{name}</span> <strong>{asNumber(number)}</strong>{" "}
             <span class="remark">{asPercent(all ? (100 * number) / all : null)}</span>
           </li>
         ))}

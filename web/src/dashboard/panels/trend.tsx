@@ -3,7 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { DashboardQuery } from "../../generated";
 import { DaysChart, type Line } from "../chart";
-import { daysBetween } from "../days";
+import { onDays } from "../days";
 import { asDuration, asNumber, asShare, asWholeShare } from "../format";
 import { Panel } from "../panel";
 
@@ -12,8 +12,8 @@ type Metric = Exclude<keyof Report["data"][number], "date" | "__typename">;
 
 const UNITS = {
   calls: { written: asNumber },
-  duration: { written: asDuration },
-  share: { written: asShare, marked: asWholeShare },
+  duration: { written: asDuration, steps: [15, 30, 60, 120, 300, 600, 1800, 3600] },
+  share: { written: asShare, marked: asWholeShare, most: 1 },
 } as const;
 
 const METRICS: readonly { metric: Metric; name: string; unit: keyof typeof UNITS; color: string }[] = [
@@ -29,22 +29,21 @@ const METRICS: readonly { metric: Metric; name: string; unit: keyof typeof UNITS
 
 type TrendProps = {
   report: DashboardQuery["timeseries"];
-  /** The first and the last day, of which the report has only those with calls. */
-  period: { startDate: string; endDate: string } | undefined;
+  /** All of the range, of which the report has only those with calls. */
+  days: readonly string[];
   wrong: string | undefined;
 };
 
-export function Trend({ report, period, wrong }: TrendProps) {
+export function Trend({ report, days, wrong }: TrendProps) {
   const [chosen, setChosen] = useState<readonly Metric[]>(["totalCalls", "connectedCalls", "meetingsBooked"]);
   const shown = useMemo(() => METRICS.filter(({ metric }) => chosen.includes(metric)), [chosen]);
-  const days = useMemo(() => (period ? daysBetween(period.startDate, period.endDate) : []), [period]);
   const lines = useMemo((): Line[] => {
-    const known = new Map(report?.data.map((day) => [day.date, day]));
+    const known = onDays(days, report?.data ?? []);
     return shown.map(({ metric, name, unit, color }) => ({
       name,
       color,
       ...UNITS[unit],
-      values: days.map((day) => known.get(day)?.[metric] ?? (unit === "calls" ? 0 : null)),
+      values: known.map((day) => day?.[metric] ?? (unit === "calls" ? 0 : null)),
     }));
   }, [report, days, shown]);
 
