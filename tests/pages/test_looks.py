@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Locator, Route, expect
 
 from gateway.pages import FOLDER
 from tests.given import NOW, Given, token
@@ -28,7 +28,7 @@ async def test_numbers_are_written_as_the_viewers_locale_does(visit: Visiting, g
     dashboard = await visit(address_of(gateway), token=token(await given.user(agency)), locale="de-DE")
     await dashboard.shown()
     found = await figures(dashboard.panel("Key figures"))
-    assert found["Calls"] == ["1.234"]
+    assert found["Calls"] == ["1.234", "1.234 completed"]
     assert found["Contact rate"] == ["33,3 %", "411 connected"]
     assert found["Average call"][0] == "1:15 min"
     assert (await rows(dashboard.panel("Trend").get_by_role("table")))[-1][:2] == ["16.02.2026", "1.234"]
@@ -96,6 +96,19 @@ async def test_every_control_is_reached_and_worked_by_the_keyboard(dashboard: Vi
     await expect(dashboard.key_figure("Calls")).to_have_text("7")
 
 
+async def test_what_is_at_the_keyboard_has_a_ring_around_it(dashboard: Visit) -> None:
+    """Also where it is filled with the ring's own colour, as the chosen period is."""
+    for _ in range(await dashboard.page.locator("header.top :is(button, select), fieldset").count() + 8):
+        await dashboard.page.keyboard.press("Tab")
+        ringed = await dashboard.page.evaluate("""() => {
+            const at = document.activeElement;
+            const around = at.closest(".segments") ?? at.closest(".chips label") ?? at;
+            const { outlineStyle, outlineOffset } = getComputedStyle(around);
+            return [at.outerHTML, outlineStyle, parseFloat(outlineOffset)];
+        }""")
+        assert ringed[1:] == ["solid", 2], ringed[0]
+
+
 async def test_the_pages_of_a_list_are_turned_by_the_keyboard(visit: Visiting, gateway: Running, given: Given) -> None:
     agency = await given.agency()
     await given.call(agency)
@@ -148,6 +161,10 @@ async def _overflowing(dashboard: Visit) -> list[str]:
     }""")
 
 
+_UNTOLD = """[...document.querySelectorAll(".clipped")]
+    .filter(each => each.scrollWidth > each.clientWidth && !each.title.includes(each.textContent))
+    .map(each => each.textContent)"""
+"""What is cut, and not said in full to who points at it."""
 SMALL = ("day", "hour", "progressPct", "avgDurationSeconds")
 
 
@@ -186,29 +203,53 @@ async def test_nothing_overflows_with_long_names_and_seven_digits(
     await dashboard.shown()
     await expect(dashboard.panel("Trend").locator("canvas")).to_be_visible()
     assert len(await dashboard.key_figure("Calls").inner_text()) <= len("1,234,567")
+    assert await dashboard.page.evaluate(_UNTOLD) == []
     assert await _overflowing(dashboard) == []
     await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
     assert await _overflowing(dashboard) == []
+
+
+async def _colours(canvas: Locator, *spans: tuple[float, float]) -> list[int]:
+    """Of what is drawn in spans of a chart's width, from 0 to 1, beside its background and the lines of its scale."""
+    await expect(canvas).to_be_visible()
+    found: list[int] = await canvas.evaluate(
+        """(canvas, spans) => {
+            const { width, height } = canvas;
+            // Read once: the browser warns of more.
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            return spans.map(([start, end]) => {
+                const seen = new Set();
+                for (let at = 0; at < data.length; at += 4) {
+                    const place = ((at / 4) % width) / width;
+                    const colour = [...data.slice(at, at + 3)];
+                    if (place < start || place > end || data[at + 3] <= 200) continue;
+                    if (Math.max(...colour) - Math.min(...colour) > 60) seen.add(colour.join());
+                }
+                return seen.size;
+            });
+        }""",
+        spans,
+    )
+    return found
 
 
 async def test_a_single_day_is_drawn_in_the_middle_of_its_axis(visit: Visiting, office: Office) -> None:
     dashboard = await visit(office.address, token=office.token)
     await dashboard.shown("/?period=today")
     for panel in ("Trend", "Quality"):
-        canvas = dashboard.panel(panel).locator("canvas")
-        await expect(canvas).to_be_visible()
-        # Something is drawn in the middle half that is neither background nor one of the scale's lines.
-        colours = await canvas.evaluate("""canvas => {
-            const { width, height } = canvas, w = Math.round(width / 2);
-            const data = canvas.getContext("2d").getImageData(Math.round(width / 4), 0, w, height).data;
-            const seen = new Set();
-            for (let at = 0; at < data.length; at += 4) {
-                const colour = [...data.slice(at, at + 3)];
-                if (data[at + 3] > 200 && Math.max(...colour) - Math.min(...colour) > 60) seen.add(colour.join());
-            }
-            return seen.size;
-        }""")
-        assert colours > 0, panel
+        assert await _colours(dashboard.panel(panel).locator("canvas"), (0.25, 0.75)) > [0], panel
+
+
+async def test_a_day_between_days_without_calls_is_drawn(visit: Visiting, office: Office) -> None:
+    """A line needs two ends: one day's average would be none."""
+    dashboard = await visit(office.address, token=office.token)
+    await dashboard.shown("/?period=custom&start_date=2026-02-08&end_date=2026-02-12")
+    trend = dashboard.panel("Trend")
+    await trend.get_by_label("Average call").check()
+    await expect(trend.get_by_role("table")).to_have_accessible_name("By day: Average call")
+    for panel in ("Trend", "Quality"):
+        beside, between = await _colours(dashboard.panel(panel).locator("canvas"), (0.15, 0.35), (0.4, 0.65))
+        assert (beside, between > 0) == (0, True), panel
 
 
 @WINDOWS
@@ -250,7 +291,7 @@ async def test_axe_finds_no_barrier_before_there_are_numbers(
     body = '{"errors": [{"message": "The database is away", "extensions": {"code": "UNAVAILABLE"}}]}'
     await away.page.route("**/graphql?*", lambda route: route.fulfill(status=503, body=body))
     await away.open()
-    await expect(away.page.get_by_role("status")).to_contain_text("The database is away")
+    await expect(away.page.get_by_role("status")).to_contain_text("The database is away. Asking again by itself.")
     assert await away.barriers() == []
 
 

@@ -56,3 +56,8 @@ it("shows a moment by the viewer's own clock", () => {
   expect(format.asMoment("2026-11-23T20:00:00Z")).toBe("24 Nov 2026, 01:45");
   expect(format.asClock(new Date("2026-11-23T06:15:00Z"))).toBe("12:00");
 });
+
+it("ends what the gateway says with one full stop", () => {
+  expect(format.asSentence("The database is away")).toBe("The database is away.");
+  expect(format.asSentence("The gateway does not answer.")).toBe("The gateway does not answer.");
+});

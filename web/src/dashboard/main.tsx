@@ -3,8 +3,11 @@
 import { render } from "preact";
 import { App } from "./app";
 import { startSession } from "./session";
-import "./style.css";
-import "./panels.css";
+import "./style/base.css";
+import "./style/page.css";
+import "./style/controls.css";
+import "./style/figures.css";
+import "./style/lists.css";
 import { applyTheme } from "./theme";
 
 const page = document.getElementById("page");
@@ -15,9 +18,9 @@ if (page) {
   } catch (error) {
     render(
       <main class="signin">
-        <div class="panel" role="alert">
+        <div class="panel">
           <h1>Calls</h1>
-          <p>The page could not be started: {error instanceof Error ? error.message : String(error)}.</p>
+          <p role="alert">The page could not be started: {error instanceof Error ? error.message : String(error)}.</p>
           <button type="button" onClick={() => location.reload()}>
             Try again
           </button>

@@ -7,7 +7,7 @@ type PanelProps = {
   title: string;
   /** Names the place of the panel on the page's grid. */
   area: string;
-  /** Choices, or a remark, beside the heading. */
+  /** Choices, or a remark, beside the heading; not where there is nothing that they could be of. */
   aside?: ComponentChildren;
   /** What went wrong with just this report. */
   wrong?: string | undefined;
@@ -22,7 +22,7 @@ export function Panel({ title, area, aside, wrong, empty, children }: PanelProps
     <section class={`panel area-${area}`} aria-labelledby={heading}>
       <header class="panel-head">
         <h2 id={heading}>{title}</h2>
-        {aside && <div class="panel-aside">{aside}</div>}
+        {aside && !wrong && !empty && <div class="panel-aside">{aside}</div>}
       </header>
       {wrong ? (
         <p class="panel-note" role="alert">

@@ -36,14 +36,21 @@ export function ThemeSwitch() {
   return (
     <button
       type="button"
-      class="quiet"
+      class="quiet icon"
       aria-label={`Use the ${other} theme`}
+      title={`Use the ${other} theme`}
       onClick={() => {
         localStorage.setItem(KEPT, other);
         applyTheme();
       }}
     >
-      {theme === "dark" ? "☀" : "☾"}
+      <svg viewBox="0 0 24 24" aria-hidden="true">
+        {theme === "dark" ? (
+          <path d="M12 8a4 4 0 1 0 0 8a4 4 0 1 0 0-8M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M19 5l-1.4 1.4M6.4 17.6L5 19" />
+        ) : (
+          <path d="M20 14.5A8.5 8.5 0 0 1 9.5 4A8.5 8.5 0 1 0 20 14.5" />
+        )}
+      </svg>
     </button>
   );
 }

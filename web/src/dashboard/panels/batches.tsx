@@ -1,7 +1,7 @@
 /** Batches as they stand right now, newest first, whatever the range. */
 
 import type { BatchStatus, DashboardQuery } from "../../generated";
-import { asMoment, asNumber } from "../format";
+import { asMoment, asShortNumber } from "../format";
 import { Pages } from "../pages";
 import { Panel } from "../panel";
 import { Progress } from "../progress";
@@ -40,7 +40,9 @@ export function Batches({ report, choices, wrong, page, onPage }: BatchesProps) 
           const name = names.get(batch.campaignId ?? "") ?? "No campaign";
           return (
             <li key={batch.id}>
-              <span class="batch-name">{name}</span>
+              <span class="clipped" title={name}>
+                {name}
+              </span>
               <span class={`tag tag-${batch.status.toLowerCase()}`}>{STATUS[batch.status]}</span>
               <Progress
                 done={batch.completedCount}
@@ -48,9 +50,9 @@ export function Batches({ report, choices, wrong, page, onPage }: BatchesProps) 
                 all={batch.totalCalls}
                 label={`Batch of ${name}, ${asMoment(batch.createdAt)}`}
               />
-              <span class="remark clipped" title={`Made on ${asMoment(batch.createdAt)}`}>
-                {batch.failedCount > 0 && `${asNumber(batch.failedCount)} failed `}
-                of {asNumber(batch.totalCalls)}
+              <span class="remark" title={`Made on ${asMoment(batch.createdAt)}`}>
+                {batch.failedCount > 0 && `${asShortNumber(batch.failedCount)} failed `}
+                of {asShortNumber(batch.totalCalls)}
               </span>
             </li>
           );

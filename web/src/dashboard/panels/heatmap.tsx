@@ -1,7 +1,7 @@
 /** The week by hours, in the viewer's own zone, and its best times. */
 
 import type { DashboardQuery, HeatmapMetric } from "../../generated";
-import { asNumber } from "../format";
+import { asNumber, asShortNumber } from "../format";
 import { Panel } from "../panel";
 import type { View } from "../view";
 import { localSlot, time, weekday, weekdays, zoneMinutes } from "../zone";
@@ -64,9 +64,13 @@ export function HeatmapPanel({ report, wrong, view, onMetric }: HeatmapProps) {
           <tr>
             <td />
             {HOURS.map((hour) => (
-              <th key={hour} scope="col" class={hour % 6 === 0 ? "" : "minor"}>
+              <th key={hour} scope="col">
                 <span class="unseen">{time(hour, minute)}</span>
-                <span aria-hidden="true">{hour % 6 === 0 ? time(hour, minute) : ""}</span>
+                {hour % 3 === 0 && (
+                  <span class={hour % 6 === 0 ? "" : "minor"} aria-hidden="true">
+                    {time(hour, minute)}
+                  </span>
+                )}
               </th>
             ))}
           </tr>
@@ -106,10 +110,20 @@ export function HeatmapPanel({ report, wrong, view, onMetric }: HeatmapProps) {
             );
           })}
         </ol>
-        <p class="remark">
-          Hours of {Intl.DateTimeFormat().resolvedOptions().timeZone}
-          {isOtherRange && "; the last 30 days"}
-        </p>
+        {report?.bestTimes.length === 0 && <p class="remark">There were none in this range.</p>}
+        <div class="best-read remark">
+          <p>
+            Hours of {Intl.DateTimeFormat().resolvedOptions().timeZone}
+            {isOtherRange && "; the last 30 days"}
+          </p>
+          {most > 0 && (
+            <div class="scale" data-most={asShortNumber(most)} aria-hidden="true">
+              {Array.from({ length: LEVELS + 1 }, (_, level) => (
+                <span key={level} class={`level-${level}`} />
+              ))}
+            </div>
+          )}
+        </div>
       </div>
     </Panel>
   );

@@ -11,6 +11,7 @@ export function ObjectionsPanel({ report, wrong }: ObjectionsProps) {
   const objections = report?.objections ?? [];
   const signals = report?.buyingSignals ?? [];
   const most = Math.max(1, ...objections.map(({ count }) => count));
+  const mostSignals = Math.max(1, ...signals.map(({ count }) => count));
   return (
     <Panel
       title="Objections and buying signals"
@@ -71,6 +72,7 @@ export function ObjectionsPanel({ report, wrong }: ObjectionsProps) {
                   <span class="clipped" title={signal}>
                     {signal}
                   </span>
+                  <span class="bar" style={{ "--share": `${(100 * count) / mostSignals}%` }} />
                 </th>
                 <td class="number">{asShortNumber(count)}</td>
                 <td class="number">{asPercent(percentage)}</td>

@@ -27,7 +27,11 @@ export function Rests({ freshness, objections, wrong }: RestsProps) {
       title="What the numbers rest on"
       area="rests"
       wrong={wrong}
-      aside={<span class="remark">{asPercent(freshness?.analyzedPct)} of connected calls analysed</span>}
+      aside={
+        freshness?.analyzedPct != null && (
+          <span class="remark">{asPercent(freshness.analyzedPct)} of connected calls analysed</span>
+        )
+      }
     >
       <Progress
         done={freshness?.analyzedConnectedCalls ?? 0}
