@@ -103,7 +103,7 @@ async def _answered(read: Read, filters: Filters, questions: list[DailyQuestion]
     if len(grains) == 1:
         answer = {grain: [*rows] for grain in grains}
     else:
-        answer = {grain: [row for row in rows if row["mark"] == marks[grain]] for grain in grains}
+        answer = {grain: [row for row in rows if row["mark"] == mark] for grain, mark in marks.items()}
     if Grain.DAY in answer:
         answer[Grain.DAY].sort(key=lambda row: row["stat_date"])
     return answer

@@ -226,7 +226,10 @@ def sums_of(metrics: Iterable[str]) -> frozenset[str]:
     return frozenset(name for metric in metrics for name in METRICS[metric].sums)
 
 
+_ANY_PERCENTAGE = Percentage(name="", sentence="", of="part", over=("whole",))
+
+
 def percentage(part: int, whole: int) -> float | None:
     """A part of a whole as every percentage is shown; None where there is no whole."""
-    value = Percentage(name="", sentence="", of="part", over=("whole",)).value({"part": part, "whole": whole})
+    value = _ANY_PERCENTAGE.value({"part": part, "whole": whole})
     return None if value is None else float(value)
