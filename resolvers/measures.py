@@ -28,7 +28,8 @@ class Measured:
     def of(cls, sums: Sums, **plain: object) -> Self:
         """An instance over `sums`; `plain` are the values of fields that are no metric (a date, a name)."""
         made = cls.__new__(cls)
-        made.__dict__.update(plain, _sums=sums)
+        plain["_sums"] = sums
+        made.__dict__ = plain
         return made
 
     def __getattr__(self, name: str) -> Number | None:

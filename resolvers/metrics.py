@@ -70,6 +70,10 @@ class Quotient(Metric):
         """Of the last digit shown, in a whole."""
         return self.scale * self._tens
 
+    @cached_property
+    def _last_digit(self) -> Decimal:
+        return Decimal(1).scaleb(-self.digits)
+
     def value(self, sums: Sums) -> Number | None:
         part, divisor = sums[self.of], sums[self.over[0]]
         if len(self.over) > 1:
@@ -81,7 +85,7 @@ class Quotient(Metric):
             rounded: int = (2 * part * self._units + divisor) // (2 * divisor)
             return rounded / self._tens if self.digits else rounded
         exact = Decimal(part) * self.scale / divisor
-        decimal = exact.quantize(Decimal(1).scaleb(-self.digits), ROUND_HALF_UP)
+        decimal = exact.quantize(self._last_digit, ROUND_HALF_UP)
         return float(decimal) if self.digits else int(decimal)
 
 
