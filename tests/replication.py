@@ -130,12 +130,12 @@ class Cluster:
         for each in (*self.replicas, self.primary):
             each.stop()
 
-    async def caught_up(self) -> None:
-        """Waits until every replica has replayed what the primary has written."""
+    async def caught_up(self, *replicas: Node) -> None:
+        """Waits until these replicas, or all of them, have replayed what the primary has written."""
         # Commits do not wait for their log here; this writes all of it out.
         position = await self.primary.ask("select pg_switch_wal()")
         until = monotonic() + 30
-        for each in self.replicas:
+        for each in replicas or self.replicas:
             while not await each.ask("select pg_last_wal_replay_lsn() >= $1", position):
                 assert monotonic() < until
                 await asyncio.sleep(0.02)
