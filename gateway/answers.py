@@ -2,21 +2,20 @@
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from hashlib import blake2b
-from time import perf_counter
-from typing import NamedTuple
 
 from cachetools import LRUCache
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import graphql_http, timing
 from gateway.context import Context, Gate
-from gateway.errors import status_of
+from gateway.errors import TooManyRequests, status_of
 from gateway.settings import Settings
 from gateway.versions import Versions
 from resolvers.errors import AnalyticsError, Unavailable
+from resolvers.viewer import Viewer
 from rest_compat.routes import PREFIX
 
 Headers = list[tuple[bytes, bytes]]
@@ -35,15 +34,17 @@ class Answer:
     etag: bytes | None
     """For a GET or HEAD."""
 
-    async def send(self, headers: Mapping[bytes, bytes], send: Send) -> None:
-        """Sends it, or only that it is still the same to one who has it."""
+    def to(self, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
+        """Status, headers and body for a request with these headers: one who has it is told that it is the same."""
         if self.etag and _matches(self.etag, headers.get(b"if-none-match")):
-            kept = [(name, value) for name, value in self.headers if not name.startswith(b"content-")]
-            await send({"type": "http.response.start", "status": 304, "headers": kept})
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await send({"type": "http.response.start", "status": 200, "headers": self.headers})
-            await send({"type": "http.response.body", "body": self.body})
+            return 304, [(name, value) for name, value in self.headers if not name.startswith(b"content-")], b""
+        return 200, self.headers, self.body
+
+    async def send(self, headers: Mapping[bytes, bytes], send: Send) -> None:
+        """Sends it."""
+        status, shown, body = self.to(headers)
+        await send({"type": "http.response.start", "status": status, "headers": shown})
+        await send({"type": "http.response.body", "body": body})
 
 
 @dataclass(frozen=True)
@@ -51,37 +52,6 @@ class _Kept:
     version: int
     answer: Answer
     size: int
-
-
-class _Received(NamedTuple):
-    """What was received of a request."""
-
-    body: bytes | None
-    """All of it, if it is one that is answered."""
-    messages: Sequence[Message]
-
-    def again(self, receive: Receive) -> Receive:
-        """The way to receive it again."""
-        messages = iter(self.messages)
-
-        async def received() -> Message:
-            message = next(messages, None)
-            return await receive() if message is None else message
-
-        return received
-
-
-class _Question(NamedTuple):
-    """A request that nothing is at hand for."""
-
-    received: _Received
-    key: tuple[Hashable, ...] = ()
-    """What its answer is kept under,"""
-    version: int | None = None
-    """for this version of the data. Without one, it is neither kept nor shared."""
-
-
-_BODILESS = _Received(b"", ())
 
 
 class Answers:
@@ -97,67 +67,80 @@ class Answers:
         self._versions = versions
         self._reuses = settings.reuse
         self._max_bytes = settings.reuse_max_bytes
-        self._max_body_bytes = settings.graphql_max_body_bytes
+        self._longest_body = settings.graphql_max_body_bytes
         self._kept: LRUCache[Hashable, _Kept] = LRUCache(settings.reuse_max_bytes, getsizeof=lambda kept: kept.size)
         self._under_way: dict[Hashable, asyncio.Future[Answer | Unavailable | None]] = {}
 
-    async def at_hand(self, scope: Scope, receive: Receive) -> Answer | None:
-        """An answer that can be given again. Without one, the request is to be answered by calling this object."""
+    async def at_hand(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Answer | None:
+        """An answer that can be given again, where only the request itself has to be waited for.
+
+        Without one, the request is to be answered by calling this object. What was received of it is in its state.
+        """
         if not self._reuses or not _is_question(scope):
             return None
-        state = scope["state"]
-        headers = state["headers"]
-        received = await self._received(receive) if scope["method"] == "POST" else _BODILESS
-        entering = perf_counter()
-        try:
-            viewer = await self._gate.enter(headers)
-        except AnalyticsError as error:
-            state["refused"], state["question"] = error, _Question(received)
+        body = b""
+        if scope["method"] == "POST":
+            message = await receive()
+            received = scope["state"]["received"] = [message]
+            body = message.get("body", b"")
+            while message.get("more_body", False) and len(body) <= self._longest_body:
+                message = await receive()
+                received.append(message)
+                body += message.get("body", b"")
+        if (viewer := self._gate.known(headers)) is None or (version := self._versions.known(viewer.agency_id)) is None:
             return None
-        entered, today = perf_counter(), self._gate.today()
-        key: tuple[Hashable, ...] = (
-            *(viewer.scope, today, scope["method"], scope["path"], scope["query_string"], received.body),
-            *(headers.get(b"accept"), headers.get(b"content-type")),
-        )
-        version = None
-        if received.body is not None and (version := self._versions.known(viewer.agency_id)) is None:
-            # One that is not told leaves it to the application, which may know a replica, or has the words.
-            with suppress(Unavailable):
-                version = await self._versions.of(viewer.agency_id)
-        if version is not None and (kept := self._kept.get(key)) is not None and kept.version == version:
-            return kept.answer
-        timing.add("pass", entered - entering)
-        state["admitted"] = self._gate.context(viewer, today)
-        state["question"] = _Question(received, key, version)
-        return None
+        try:
+            kept = self._kept[_key(viewer, self._gate.today(), scope, headers, body)]
+        except KeyError:
+            return None
+        if kept.version != version:
+            return None
+        if self._gate.counts:
+            try:
+                await self._gate.count(viewer.user_id)
+            except TooManyRequests:
+                return None  # and is refused by whoever answers then, in its door's words
+        return kept.answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request that nothing is at hand for."""
-        question: _Question | None = scope["state"].get("question")
-        if question is not None:
-            receive = question.received.again(receive)
-        if question is not None and question.version is not None:
-            outcome = await self._shared(question.key, question.version, scope, receive, send)
-        elif question is None and scope.get("method") in ("GET", "HEAD") and _is_question(scope):
-            outcome = await self._computed(scope, receive, send)
-        else:
+        """Answers a request that nothing was at hand for."""
+        if scope["type"] != "http" or not (self._reuses or scope["method"] != "POST") or not _is_question(scope):
             await self._app(scope, receive, send)
             return
+        state = scope["state"]
+        headers = state["headers"]
+        if not self._reuses:
+            if isinstance(answer := await self._computed(scope, receive, send), Answer):
+                await answer.send(headers, send)
+            return
+        received: list[Message] = state.get("received", [])
+        receive = _again(received, receive)
+        try:
+            context = state["admitted"] = await self._gate.enter(headers)
+        except AnalyticsError as error:
+            state["refused"] = error
+            await self._app(scope, receive, send)
+            return
+        body = b"".join([message.get("body", b"") for message in received])
+        if len(body) > self._longest_body or any(message["type"] != "http.request" for message in received):
+            await self._app(scope, receive, send)
+            return
+        try:
+            version = await self._versions.of(context.viewer.agency_id)
+        except Unavailable:
+            await self._app(scope, receive, send)  # which may know a replica, or has the words
+            return
+        key = _key(context.viewer, context.today, scope, headers, body)
+        if (kept := self._kept.get(key)) is not None and kept.version == version:
+            timing.add("reuse", 0.0)
+            await kept.answer.send(headers, send)
+            return
+        outcome = await self._shared(key, version, context, scope, receive, send)
         if isinstance(outcome, Answer):
-            await outcome.send(scope["state"]["headers"], send)
-
-    async def _received(self, receive: Receive) -> _Received:
-        message = await receive()
-        messages, body = [message], message.get("body", b"")
-        while message.get("more_body", False) and len(body) <= self._max_body_bytes:
-            message = await receive()
-            messages.append(message)
-            body += message.get("body", b"")
-        is_whole = len(body) <= self._max_body_bytes and message["type"] == "http.request"
-        return _Received(body if is_whole else None, messages)
+            await outcome.send(headers, send)
 
     async def _shared(
-        self, key: tuple[Hashable, ...], version: int, scope: Scope, receive: Receive, send: Send
+        self, key: tuple[Hashable, ...], version: int, context: Context, scope: Scope, receive: Receive, send: Send
     ) -> Answer | Unavailable | None:
         """The answer, computed once for all who ask at the same time; None where it has been sent."""
         if (others := self._under_way.get((key, version))) is not None:
@@ -171,7 +154,6 @@ class Answers:
         self._under_way[key, version] = flight = asyncio.get_running_loop().create_future()
         outcome = None
         try:
-            context: Context = scope["state"]["admitted"]
             # Asked of the node that is read, and before it: what is read cannot be older than that.
             reached = await self._versions.at(context.database, context.viewer.agency_id)
             outcome = await self._computed(scope, receive, send)
@@ -207,10 +189,31 @@ class Answers:
         body = b"".join(message.get("body", b"") for message in messages[1:])
         shown: Headers = [(name.lower(), value) for name, value in messages[0]["headers"]]
         if scope["method"] == "POST":
-            return Answer(shown, body, None)
+            return Answer([*shown, (b"cache-control", b"private, no-store")], body, None)
         etag = b'"' + blake2b(body, digest_size=16).hexdigest().encode() + b'"'
         shown += [(b"etag", etag), (b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept")]
         return Answer(shown, body, etag)
+
+
+def _again(received: Sequence[Message], receive: Receive) -> Receive:
+    """The way to receive these messages again, and then the rest."""
+    messages = iter(received)
+
+    async def again() -> Message:
+        message = next(messages, None)
+        return await receive() if message is None else message
+
+    return again
+
+
+def _key(
+    viewer: Viewer, today: date, scope: Scope, headers: Mapping[bytes, bytes], body: bytes
+) -> tuple[Hashable, ...]:
+    """What an answer is kept under."""
+    return (
+        *(viewer.scope, today, scope["method"], scope["path"], scope["query_string"], body),
+        *(headers.get(b"accept"), headers.get(b"content-type")),
+    )
 
 
 def _is_question(scope: Scope) -> bool:

@@ -74,36 +74,44 @@ class Gate:
         state = scope["state"]
         if "refused" in state:
             raise state["refused"]
-        if (admitted := state.get("admitted")) is None:
-            with timing.stop("pass"):
-                viewer = await self.enter(state["headers"])
-            admitted = self.context(viewer, self.today())
-        entered: Context = admitted
+        entered: Context = state.get("admitted") or await self.enter(state["headers"])
         return entered
 
-    async def enter(self, headers: Mapping[bytes, bytes]) -> Viewer:
-        """Who asks with these headers, if their token counts. Counts as one request.
+    async def enter(self, headers: Mapping[bytes, bytes]) -> Context:
+        """The context of a request with these headers, if its token counts. Counts as one request.
 
         Raises:
             Unauthenticated, Forbidden, TooManyRequests, Unavailable: it may not pass.
         """
-        authorization = headers.get(b"authorization", b"")
-        if (viewer := self._authenticator.known(authorization)) is not None:
-            await self._count(viewer.user_id)
-            return viewer
-        token = await self._authenticator.token(authorization)
-        await self._count(token.user_id)
-        return await self._authenticator.viewer(authorization, token)
+        with timing.stop("pass"):
+            if (viewer := self.known(headers)) is not None:
+                await self.count(viewer.user_id)
+            else:
+                authorization = headers.get(b"authorization", b"")
+                token = await self._authenticator.token(authorization)
+                await self.count(token.user_id)
+                viewer = await self._authenticator.viewer(authorization, token)
+        return Context(viewer, self._nodes, self.today())
+
+    def known(self, headers: Mapping[bytes, bytes]) -> Viewer | None:
+        """Who asks with these headers, if they asked a moment ago. Not counted yet."""
+        return self._authenticator.known(headers.get(b"authorization", b""))
+
+    @property
+    def counts(self) -> bool:
+        """Whether users may ask only so often."""
+        return self._share is not None
 
     def today(self) -> date:
         """The day (UTC) on which a request is answered: to be read once for each."""
         return self._now().date()
 
-    def context(self, viewer: Viewer, today: date) -> Context:
-        """What a request of theirs is answered with."""
-        return Context(viewer, self._nodes, today)
+    async def count(self, user_id: UUID) -> None:
+        """Counts one request of this user's.
 
-    async def _count(self, user_id: UUID) -> None:
+        Raises:
+            TooManyRequests: it is one too many.
+        """
         if self._share and not await self._limiter.hit(self._share, str(user_id)):
             window = await self._limiter.get_window_stats(self._share, str(user_id))
             raise TooManyRequests(max(1, ceil(window.reset_time - time())))

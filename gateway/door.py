@@ -34,7 +34,10 @@ class Door:
     """Wraps the whole application, its error handling included; asks it only for what is not at hand."""
 
     def __init__(
-        self, app: ASGIApp, at_hand: Callable[[Scope, Receive], Awaitable[Answer | None]], settings: Settings
+        self,
+        app: ASGIApp,
+        at_hand: Callable[[Scope, Mapping[bytes, bytes], Receive], Awaitable[Answer | None]],
+        settings: Settings,
     ) -> None:
         self._app = app
         self._at_hand = at_hand
@@ -42,11 +45,12 @@ class Door:
         self._deadlines = Deadlines(settings.request_timeout_seconds)
         self._logs = settings.log_level in ("debug", "info")
         self._origins = {origin.encode() for origin in settings.cors_origins}
+        self._is_public = b"*" in self._origins
         self._always = [
             (b"x-content-type-options", b"nosniff"),
             (b"access-control-allow-headers", ALLOWED_HEADERS.encode()),
             (b"access-control-expose-headers", EXPOSED_HEADERS.encode()),
-            (b"access-control-allow-origin", b"*") if b"*" in self._origins else (b"vary", b"Origin"),
+            (b"access-control-allow-origin", b"*") if self._is_public else (b"vary", b"Origin"),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,26 +61,36 @@ class Door:
         started = perf_counter()
         headers = dict(reversed(scope["headers"]))  # the first of several counts
         request_id = _id_of(headers.get(b"x-request-id"))
-        scope.setdefault("state", {}).update(request_id=request_id, headers=headers)
-        logs.request_id.set(request_id)
-        stops = timing.begin()
+        state = scope.setdefault("state", {})
+        stops: dict[str, float] = {}
         status = 0
 
         def send_on(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                own = message["headers"]
+                if b"cache-control" not in dict(own):
+                    own = [*own, (b"cache-control", b"private, no-store")]
                 stops["total"] = perf_counter() - started
-                message["headers"] = self._completed(message["headers"], headers, request_id, stops)
+                message["headers"] = self._completed(own, headers, request_id, timing.header(stops))
             return send(message)
 
         try:
             with self._deadlines.deadline():
+                if (answer := await self._at_hand(scope, headers, receive)) is not None:
+                    status, own, body = answer.to(headers)
+                    took = f"{(perf_counter() - started) * 1000:.2f}"
+                    timings = f"reuse;dur={took}, total;dur={took}"
+                    complete = self._completed(own, headers, request_id, timings)
+                    await send({"type": "http.response.start", "status": status, "headers": complete})
+                    await send({"type": "http.response.body", "body": body})
+                    return
+                state.update(request_id=request_id, headers=headers)
+                logs.request_id.set(request_id)
+                timing.begin(stops)
                 if scope["method"] == "OPTIONS" and _is_api(scope["path"]):
                     await _preflight(scope["path"])(scope, receive, send_on)
-                elif (answer := await self._at_hand(scope, receive)) is not None:
-                    stops["reuse"] = perf_counter() - started
-                    await answer.send(headers, send_on)
                 else:
                     await self._app(scope, receive, send_on)
         except TimeoutError:
@@ -88,24 +102,21 @@ class Door:
                 await _stopped(error, scope["path"], request_id)(scope, receive, send_on)
         finally:
             if self._logs:
+                logs.request_id.set(request_id)
                 milliseconds = round((perf_counter() - started) * 1000, 2)
                 log.info(
                     "request", method=scope["method"], path=scope["path"], status=status, milliseconds=milliseconds
                 )
 
-    def _completed(
-        self, own: Headers, asked: Mapping[bytes, bytes], request_id: str, stops: dict[str, float]
-    ) -> Headers:
+    def _completed(self, own: Headers, asked: Mapping[bytes, bytes], request_id: str, timings: str) -> Headers:
         """The headers of an answer with those that every answer has."""
         headers = [
             *own,
             *self._always,
             (b"x-request-id", request_id.encode()),
-            (b"server-timing", timing.header(stops).encode()),
+            (b"server-timing", timings.encode()),
         ]
-        if b"cache-control" not in dict(own):
-            headers.append((b"cache-control", b"private, no-store"))
-        if b"*" not in self._origins and (origin := asked.get(b"origin")) in self._origins:
+        if not self._is_public and (origin := asked.get(b"origin")) in self._origins:
             headers.append((b"access-control-allow-origin", origin))
         return headers
 
