@@ -49,7 +49,7 @@ EXPECTED: Mapping[str, str] = {
     "call_stats_folded": " ".join([_PARTS, *sums_of(TIMESERIES_METRICS), *(f"{name}_by_hour" for name in _BY_HOUR)]),
     "call_findings_folded": "agency_id stat_date campaign_id client_id kind text count handled",
     "agency_findings_folded": "agency_id stat_date kind text count handled",
-    "call_changes": "transaction_id changed_at sign agency_id started_at campaign_id client_id objections",
+    "call_changes": "transaction_id changed_at agency_id started_at campaign_id client_id objections",
     "call_fold": "folded_by first last",
     "unfolded_transactions": "first last",
     "pending_call_counts": " ".join(["agency_id stat_date campaign_id client_id hour", *_BY_HOUR]),

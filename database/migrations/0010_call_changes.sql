@@ -4,37 +4,48 @@
 set local lock_timeout = '10s';
 set local statement_timeout = '60s';
 
--- One row a side of a call that was written: as it is now (sign 1), or as it was until then (-1). Written with the call,
--- in its transaction. The rollups are added up from these rows by folds (0011), each of very many, and what no fold has
--- added yet is added by whoever reads. So no writer waits for another, and nobody misses a call.
--- Its columns are all that counting a call, and finding in it, may depend on.
+-- What counting a call, and finding in it, may depend on, but for whose it is and when it began. Most lists are empty:
+-- null, which costs nothing to unpack.
+create type call_facts as (
+    status call_status, direction call_direction, disposition call_disposition, sentiment call_sentiment,
+    analysis_status enrichment_status, duration_seconds integer, interruptions integer, emails_sent integer,
+    sms_sent integer, joined boolean, is_qualified_lead boolean, issue_resolved boolean, escalated boolean,
+    talk_ratio numeric, listen_ratio numeric, script_adherence numeric, objections jsonb, buying_signals jsonb
+);
+
+create function call_facts(c calls) returns call_facts
+language sql immutable parallel safe as $$
+    select row(
+        c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
+        c.emails_sent, c.sms_sent, c.joined_at is not null, c.is_qualified_lead, c.issue_resolved, c.escalated,
+        c.talk_ratio, c.listen_ratio, c.script_adherence,
+        case when jsonb_array_length(c.objections) > 0 then c.objections end,
+        case when jsonb_array_length(c.buying_signals) > 0 then c.buying_signals end
+    )::call_facts
+$$;
+
+-- One row a call that was written: what it is now, and what it was until then (`was_`), null where it was not, or is no
+-- more. Written with the call, in its transaction. The rollups are added up from these rows by folds (0011), each of very
+-- many, and what no fold has added yet is added by whoever reads. So no writer waits for another, and nobody misses a call.
+-- Both sides in one row cost the writer, and the fold, half of what two would. A call that moves to another day or
+-- place in the rollup has two rows all the same.
 create table call_changes (
     transaction_id xid8 not null default pg_current_xact_id(),
     id bigint generated always as identity,
     changed_at timestamptz not null default now(),
-    sign integer not null,
     agency_id uuid not null,
     started_at timestamptz not null,
     campaign_id uuid,
     client_id uuid,
-    status call_status not null,
-    direction call_direction not null,
-    disposition call_disposition,
-    sentiment call_sentiment,
-    analysis_status enrichment_status not null,
-    duration_seconds integer,
-    interruptions integer,
-    emails_sent integer not null,
-    sms_sent integer not null,
-    joined boolean not null,
-    is_qualified_lead boolean not null,
-    issue_resolved boolean not null,
-    escalated boolean not null,
-    talk_ratio numeric,
-    listen_ratio numeric,
-    script_adherence numeric,
-    objections jsonb not null,
-    buying_signals jsonb not null,
+    status call_status, direction call_direction, disposition call_disposition, sentiment call_sentiment,
+    analysis_status enrichment_status, duration_seconds integer, interruptions integer, emails_sent integer,
+    sms_sent integer, joined boolean, is_qualified_lead boolean, issue_resolved boolean, escalated boolean,
+    talk_ratio numeric, listen_ratio numeric, script_adherence numeric, objections jsonb, buying_signals jsonb,
+    was_status call_status, was_direction call_direction, was_disposition call_disposition,
+    was_sentiment call_sentiment, was_analysis_status enrichment_status, was_duration_seconds integer,
+    was_interruptions integer, was_emails_sent integer, was_sms_sent integer, was_joined boolean,
+    was_is_qualified_lead boolean, was_issue_resolved boolean, was_escalated boolean, was_talk_ratio numeric,
+    was_listen_ratio numeric, was_script_adherence numeric, was_objections jsonb, was_buying_signals jsonb,
     primary key (transaction_id, id)
 ) with (
     -- It is short, and its rows are soon deleted. Its file keeps its size, or each vacuum would lock readers out to cut it.
@@ -43,22 +54,8 @@ create table call_changes (
 );
 alter table call_changes enable row level security;
 
--- A call as the log has it.
-create function call_change(c calls) returns call_changes
-language sql immutable parallel safe as $$
-    select row(
-        null::xid8, null::bigint, null::timestamptz, 1,
-        c.agency_id, c.started_at, c.campaign_id, c.client_id, c.status, c.direction, c.disposition, c.sentiment,
-        c.analysis_status, c.duration_seconds, c.interruptions, c.emails_sent, c.sms_sent, c.joined_at is not null,
-        c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence,
-        c.objections, c.buying_signals
-    )::call_changes
-$$;
-
--- The one definition of every counter. Folds, repair, the scheduled recount and raw reads use it, of calls or of changes;
--- nothing else may. A plain expression over its argument, so PostgreSQL inlines it wherever it is called.
--- The last two are no metrics: other reports' `calls_analyzed`, and `freshness`, follow from them.
-create function call_counts(c call_changes) returns table (
+-- What a call, or a change, counts for.
+create type call_counters as (
     total_calls integer, completed_calls integer, failed_calls integer, connected_calls integer,
     conversations_had integer, meetings_booked integer, qualified_leads integer, total_duration_seconds integer,
     inbound_calls integer, outbound_calls integer, positive_sentiment_calls integer,
@@ -70,164 +67,228 @@ create function call_counts(c call_changes) returns table (
     emails_sent integer, sms_sent integer, talk_ratio_sum numeric, talk_ratio_calls integer,
     listen_ratio_sum numeric, listen_ratio_calls integer, script_adherence_sum numeric,
     script_adherence_calls integer, analyzed_calls integer, analyzed_connected_calls integer
-) language sql immutable parallel safe as $$
+);
+
+-- The one definition of every counter. Folds, repair, the scheduled recount and raw reads use it, of calls or of changes;
+-- nothing else may. A plain expression over its argument, so PostgreSQL inlines it wherever it is called. What is not
+-- there (null) counts for nothing.
+-- The last two are no metrics: other reports' `calls_analyzed`, and `freshness`, follow from them.
+create function call_counts(c call_facts) returns setof call_counters
+language sql immutable parallel safe as $$
     select
-        1,
-        (c.status = 'completed')::integer,
-        (c.status = 'failed')::integer,
+        (c.status is not null)::integer,
+        ((c.status = 'completed') is true)::integer,
+        ((c.status = 'failed') is true)::integer,
         f.connected::integer,
         f.conversation::integer,
         f.booked::integer,
         (f.conversation and (c.is_qualified_lead or f.booked))::integer,
         case when c.status = 'completed' then coalesce(c.duration_seconds, 0) else 0 end,
-        (c.direction = 'inbound')::integer,
-        (c.direction = 'outbound')::integer,
-        coalesce((c.sentiment = 'positive')::integer, 0),
-        coalesce((c.sentiment = 'neutral')::integer, 0),
-        coalesce((c.sentiment = 'negative')::integer, 0),
-        jsonb_array_length(c.objections),
-        c.issue_resolved::integer,
-        c.escalated::integer,
-        coalesce((c.disposition = 'voicemail')::integer, 0),
-        coalesce((c.disposition = 'callback_requested')::integer, 0),
-        coalesce((c.disposition = 'not_interested')::integer, 0),
-        coalesce((c.disposition = 'wrong_number')::integer, 0),
-        coalesce((c.disposition = 'dnc_requested')::integer, 0),
-        coalesce((c.disposition = 'gatekeeper_blocked')::integer, 0),
-        coalesce((c.disposition = 'no_answer')::integer, 0),
-        coalesce((c.disposition = 'conversation')::integer, 0),
+        ((c.direction = 'inbound') is true)::integer,
+        ((c.direction = 'outbound') is true)::integer,
+        ((c.sentiment = 'positive') is true)::integer,
+        ((c.sentiment = 'neutral') is true)::integer,
+        ((c.sentiment = 'negative') is true)::integer,
+        coalesce(jsonb_array_length(c.objections), 0),
+        (c.issue_resolved is true)::integer,
+        (c.escalated is true)::integer,
+        ((c.disposition = 'voicemail') is true)::integer,
+        ((c.disposition = 'callback_requested') is true)::integer,
+        ((c.disposition = 'not_interested') is true)::integer,
+        ((c.disposition = 'wrong_number') is true)::integer,
+        ((c.disposition = 'dnc_requested') is true)::integer,
+        ((c.disposition = 'gatekeeper_blocked') is true)::integer,
+        ((c.disposition = 'no_answer') is true)::integer,
+        ((c.disposition = 'conversation') is true)::integer,
         coalesce(c.interruptions, 0),
-        case
-            when c.objections = '[]' then 0
-            else jsonb_array_length(jsonb_path_query_array(c.objections, 'strict $[*] ? (@.handled == true)'))
-        end,
-        jsonb_array_length(c.buying_signals),
-        c.emails_sent,
-        c.sms_sent,
+        coalesce(
+            jsonb_array_length(jsonb_path_query_array(c.objections, 'strict $[*] ? (@.handled == true)')), 0
+        ),
+        coalesce(jsonb_array_length(c.buying_signals), 0),
+        coalesce(c.emails_sent, 0),
+        coalesce(c.sms_sent, 0),
         case when c.status = 'completed' then coalesce(c.talk_ratio, 0) else 0 end,
         (c.status = 'completed' and c.talk_ratio is not null)::integer,
         case when c.status = 'completed' then coalesce(c.listen_ratio, 0) else 0 end,
         (c.status = 'completed' and c.listen_ratio is not null)::integer,
         case when c.status = 'completed' then coalesce(c.script_adherence, 0) else 0 end,
         (c.status = 'completed' and c.script_adherence is not null)::integer,
-        (c.analysis_status = 'completed')::integer,
-        (f.connected and c.analysis_status = 'completed')::integer
+        ((c.analysis_status = 'completed') is true)::integer,
+        (f.connected and (c.analysis_status = 'completed') is true)::integer
     from (
         select
             a.connected,
-            a.connected and coalesce(
-                c.disposition in ('conversation', 'appointment_booked', 'callback_requested', 'not_interested'), false
-            ) as conversation,
-            a.connected and coalesce(c.disposition = 'appointment_booked', false) as booked
+            a.connected and (
+                c.disposition in ('conversation', 'appointment_booked', 'callback_requested', 'not_interested')
+            ) is true as conversation,
+            a.connected and (c.disposition = 'appointment_booked') is true as booked
         from (
-            select c.joined
-                and coalesce(c.disposition not in ('voicemail', 'no_answer'), true) as connected
+            select c.joined is true and (c.disposition not in ('voicemail', 'no_answer')) is not false as connected
         ) as a
     ) as f
 $$;
 
 -- squawk-ignore ban-drop-function
 drop function call_counts(calls);
-create function call_counts(c calls) returns table (
-    total_calls integer, completed_calls integer, failed_calls integer, connected_calls integer,
-    conversations_had integer, meetings_booked integer, qualified_leads integer, total_duration_seconds integer,
-    inbound_calls integer, outbound_calls integer, positive_sentiment_calls integer,
-    neutral_sentiment_calls integer, negative_sentiment_calls integer, objections_encountered integer,
-    issues_resolved integer, escalations integer, voicemail_calls integer, callback_requested_calls integer,
-    not_interested_calls integer, wrong_number_calls integer, dnc_requested_calls integer,
-    gatekeeper_blocked_calls integer, no_answer_calls integer, conversation_calls integer,
-    total_interruptions integer, total_objections_handled integer, total_buying_signals integer,
-    emails_sent integer, sms_sent integer, talk_ratio_sum numeric, talk_ratio_calls integer,
-    listen_ratio_sum numeric, listen_ratio_calls integer, script_adherence_sum numeric,
-    script_adherence_calls integer, analyzed_calls integer, analyzed_connected_calls integer
-) language sql immutable parallel safe as $$
-    select n.* from call_counts(call_change(c)) as n
+create function call_counts(c calls) returns setof call_counters
+language sql immutable parallel safe as $$ select n.* from call_counts(call_facts(c)) as n $$;
+create function call_counts(c call_changes) returns setof call_counters
+language sql immutable parallel safe as $$
+    select
+        i.total_calls - w.total_calls, i.completed_calls - w.completed_calls, i.failed_calls - w.failed_calls,
+        i.connected_calls - w.connected_calls, i.conversations_had - w.conversations_had,
+        i.meetings_booked - w.meetings_booked, i.qualified_leads - w.qualified_leads,
+        i.total_duration_seconds - w.total_duration_seconds, i.inbound_calls - w.inbound_calls,
+        i.outbound_calls - w.outbound_calls, i.positive_sentiment_calls - w.positive_sentiment_calls,
+        i.neutral_sentiment_calls - w.neutral_sentiment_calls, i.negative_sentiment_calls - w.negative_sentiment_calls,
+        i.objections_encountered - w.objections_encountered, i.issues_resolved - w.issues_resolved,
+        i.escalations - w.escalations, i.voicemail_calls - w.voicemail_calls,
+        i.callback_requested_calls - w.callback_requested_calls, i.not_interested_calls - w.not_interested_calls,
+        i.wrong_number_calls - w.wrong_number_calls, i.dnc_requested_calls - w.dnc_requested_calls,
+        i.gatekeeper_blocked_calls - w.gatekeeper_blocked_calls, i.no_answer_calls - w.no_answer_calls,
+        i.conversation_calls - w.conversation_calls, i.total_interruptions - w.total_interruptions,
+        i.total_objections_handled - w.total_objections_handled, i.total_buying_signals - w.total_buying_signals,
+        i.emails_sent - w.emails_sent, i.sms_sent - w.sms_sent, i.talk_ratio_sum - w.talk_ratio_sum,
+        i.talk_ratio_calls - w.talk_ratio_calls, i.listen_ratio_sum - w.listen_ratio_sum,
+        i.listen_ratio_calls - w.listen_ratio_calls, i.script_adherence_sum - w.script_adherence_sum,
+        i.script_adherence_calls - w.script_adherence_calls, i.analyzed_calls - w.analyzed_calls,
+        i.analyzed_connected_calls - w.analyzed_connected_calls
+    from call_counts(
+        row(
+            c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
+            c.emails_sent, c.sms_sent, c.joined, c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio,
+            c.listen_ratio, c.script_adherence, c.objections, c.buying_signals
+        )::call_facts
+    ) as i
+    cross join call_counts(
+        row(
+            c.was_status, c.was_direction, c.was_disposition, c.was_sentiment, c.was_analysis_status,
+            c.was_duration_seconds, c.was_interruptions, c.was_emails_sent, c.was_sms_sent, c.was_joined,
+            c.was_is_qualified_lead, c.was_issue_resolved, c.was_escalated, c.was_talk_ratio, c.was_listen_ratio,
+            c.was_script_adherence, c.was_objections, c.was_buying_signals
+        )::call_facts
+    ) as w
 $$;
 
 create type finding_kind as enum ('objection', 'signal');
 
 -- The one definition of what is found in a call: one row an objection or buying signal that has a text, in its spelling
--- but for white space, each run of which is one space. Used and inlined as `call_counts`.
-create function call_findings(c call_changes) returns table (kind finding_kind, text text, handled integer)
+-- but for white space, each run of which is one space. Used and inlined as `call_counts`; of a change it is what was added
+-- to what was found. `offset` keeps PostgreSQL from making each text twice, once to see that it is one.
+create function call_findings(c call_facts) returns table (kind finding_kind, text text, handled integer)
 language sql immutable parallel safe as $$
     select
         k.kind,
         s.text,
         (k.kind = 'objection' and coalesce(e.value -> 'handled' = 'true', false))::integer
-    from (values ('objection'::finding_kind, c.objections), ('signal', c.buying_signals)) as k (kind, found)
-    cross join lateral jsonb_array_elements(k.found) as e
-    cross join lateral (select btrim(regexp_replace(e.value ->> 'text', '\s\s+|[^\S ]', ' ', 'g')) as text) as s
-    where s.text <> ''
+    from unnest('{objection,signal}'::finding_kind[]) as k (kind)
+    cross join lateral (
+        select case when k.kind = 'objection' then c.objections else c.buying_signals end as list
+    ) as f
+    cross join lateral jsonb_array_elements(f.list) as e
+    cross join lateral (
+        select btrim(regexp_replace(e.value ->> 'text', '\s\s+|[^\S ]', ' ', 'g')) as text
+        offset 0
+    ) as s
+    where f.list is not null and s.text <> ''
 $$;
 create function call_findings(c calls) returns table (kind finding_kind, text text, handled integer)
-language sql immutable parallel safe as $$ select f.* from call_findings(call_change(c)) as f $$;
+language sql immutable parallel safe as $$ select f.* from call_findings(call_facts(c)) as f $$;
+create function call_findings(c call_changes) returns table (kind finding_kind, text text, count integer, handled integer)
+language sql immutable parallel safe as $$
+    select f.kind, f.text, s.sign, s.sign * f.handled
+    from unnest('{1,-1}'::integer[]) as s (sign)
+    cross join lateral (
+        select
+            case when s.sign = 1 then c.objections else c.was_objections end as objections,
+            case when s.sign = 1 then c.buying_signals else c.was_buying_signals end as buying_signals
+    ) as l
+    cross join lateral call_findings(
+        row(
+            null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+            l.objections, l.buying_signals
+        )::call_facts
+    ) as f
+$$;
 
 -- The UTC hour in which a call began, 0 to 23.
 create function call_hour(started_at timestamptz) returns integer
 language sql immutable parallel safe as $$ select extract(hour from started_at at time zone 'UTC')::integer $$;
 
 -- Of an update only the calls whose facts it changed. What was found is compared as stored: jsonb's own equality takes
--- 1 for 1.0, and a text may be either. The two sides are never joined row by row, however few they were when the plan was made: a full
--- join cannot be. It also keeps a side whose call was given another id.
+-- 1 for 1.0, and a text may be either. A full join keeps both sides of a call that has moved, or was given another id; and
+-- it is never made row by row, however few there were when the plan was made.
+-- One statement that deletes a campaign and its batch has foreign keys update a call twice, and this sees all of it at
+-- once: two rows with the call's id on each side. What foreign keys set is compared by the join, so that the row between
+-- finds but itself, and the first and the last are left.
 create function log_call_changes() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     if tg_op = 'INSERT' then
         insert into call_changes (
-            sign, agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment,
-            analysis_status, duration_seconds, interruptions, emails_sent, sms_sent, joined, is_qualified_lead,
-            issue_resolved, escalated, talk_ratio, listen_ratio, script_adherence, objections, buying_signals
+            agency_id, started_at, campaign_id, client_id,
+            status, direction, disposition, sentiment, analysis_status, duration_seconds, interruptions, emails_sent,
+            sms_sent, joined, is_qualified_lead, issue_resolved, escalated, talk_ratio, listen_ratio, script_adherence,
+            objections, buying_signals
         )
         select
-            1, c.agency_id, c.started_at, c.campaign_id, c.client_id, c.status, c.direction, c.disposition, c.sentiment,
-            c.analysis_status, c.duration_seconds, c.interruptions, c.emails_sent, c.sms_sent, c.joined_at is not null,
-            c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence,
-            c.objections, c.buying_signals
+            c.agency_id, c.started_at, c.campaign_id, c.client_id,
+            c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
+            c.emails_sent, c.sms_sent, c.joined_at is not null, c.is_qualified_lead, c.issue_resolved, c.escalated,
+            c.talk_ratio, c.listen_ratio, c.script_adherence,
+            case when jsonb_array_length(c.objections) > 0 then c.objections end,
+            case when jsonb_array_length(c.buying_signals) > 0 then c.buying_signals end
         from came as c;
     elsif tg_op = 'DELETE' then
         insert into call_changes (
-            sign, agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment,
-            analysis_status, duration_seconds, interruptions, emails_sent, sms_sent, joined, is_qualified_lead,
-            issue_resolved, escalated, talk_ratio, listen_ratio, script_adherence, objections, buying_signals
+            agency_id, started_at, campaign_id, client_id,
+            was_status, was_direction, was_disposition, was_sentiment, was_analysis_status, was_duration_seconds,
+            was_interruptions, was_emails_sent, was_sms_sent, was_joined, was_is_qualified_lead, was_issue_resolved,
+            was_escalated, was_talk_ratio, was_listen_ratio, was_script_adherence, was_objections, was_buying_signals
         )
         select
-            -1, w.agency_id, w.started_at, w.campaign_id, w.client_id, w.status, w.direction, w.disposition,
-            w.sentiment, w.analysis_status, w.duration_seconds, w.interruptions, w.emails_sent, w.sms_sent,
-            w.joined_at is not null, w.is_qualified_lead, w.issue_resolved, w.escalated, w.talk_ratio, w.listen_ratio,
-            w.script_adherence, w.objections, w.buying_signals
+            w.agency_id, w.started_at, w.campaign_id, w.client_id,
+            w.status, w.direction, w.disposition, w.sentiment, w.analysis_status, w.duration_seconds, w.interruptions,
+            w.emails_sent, w.sms_sent, w.joined_at is not null, w.is_qualified_lead, w.issue_resolved, w.escalated,
+            w.talk_ratio, w.listen_ratio, w.script_adherence,
+            case when jsonb_array_length(w.objections) > 0 then w.objections end,
+            case when jsonb_array_length(w.buying_signals) > 0 then w.buying_signals end
         from went as w;
     else
         insert into call_changes (
-            sign, agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment,
-            analysis_status, duration_seconds, interruptions, emails_sent, sms_sent, joined, is_qualified_lead,
-            issue_resolved, escalated, talk_ratio, listen_ratio, script_adherence, objections, buying_signals
+            agency_id, started_at, campaign_id, client_id,
+            status, direction, disposition, sentiment, analysis_status, duration_seconds, interruptions, emails_sent,
+            sms_sent, joined, is_qualified_lead, issue_resolved, escalated, talk_ratio, listen_ratio, script_adherence,
+            objections, buying_signals,
+            was_status, was_direction, was_disposition, was_sentiment, was_analysis_status, was_duration_seconds,
+            was_interruptions, was_emails_sent, was_sms_sent, was_joined, was_is_qualified_lead, was_issue_resolved,
+            was_escalated, was_talk_ratio, was_listen_ratio, was_script_adherence, was_objections, was_buying_signals
         )
-        select s.*
+        select
+            coalesce(c.agency_id, w.agency_id), coalesce(c.started_at, w.started_at),
+            coalesce(c.campaign_id, w.campaign_id), coalesce(c.client_id, w.client_id),
+            c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
+            c.emails_sent, c.sms_sent, case when c.id is not null then c.joined_at is not null end, c.is_qualified_lead,
+            c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence,
+            case when jsonb_array_length(c.objections) > 0 then c.objections end,
+            case when jsonb_array_length(c.buying_signals) > 0 then c.buying_signals end,
+            w.status, w.direction, w.disposition, w.sentiment, w.analysis_status, w.duration_seconds, w.interruptions,
+            w.emails_sent, w.sms_sent, case when w.id is not null then w.joined_at is not null end, w.is_qualified_lead,
+            w.issue_resolved, w.escalated, w.talk_ratio, w.listen_ratio, w.script_adherence,
+            case when jsonb_array_length(w.objections) > 0 then w.objections end,
+            case when jsonb_array_length(w.buying_signals) > 0 then w.buying_signals end
         from came as c
-        full join went as w on w.id = c.id
-        cross join lateral (
-            select
-                -1, w.agency_id, w.started_at, w.campaign_id, w.client_id, w.status, w.direction, w.disposition,
-                w.sentiment, w.analysis_status, w.duration_seconds, w.interruptions, w.emails_sent, w.sms_sent,
-                w.joined_at is not null, w.is_qualified_lead, w.issue_resolved, w.escalated, w.talk_ratio, w.listen_ratio,
-                w.script_adherence, w.objections, w.buying_signals
-            where w.id is not null
-            union all
-            select
-                1, c.agency_id, c.started_at, c.campaign_id, c.client_id, c.status, c.direction, c.disposition, c.sentiment,
-                c.analysis_status, c.duration_seconds, c.interruptions, c.emails_sent, c.sms_sent, c.joined_at is not null,
-                c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence,
-                c.objections, c.buying_signals
-            where c.id is not null
-        ) as s
+        full join went as w
+            on w.id = c.id and w.agency_id = c.agency_id and w.started_at = c.started_at
+            and (w.campaign_id, w.client_id, w.batch_id) is not distinct from (c.campaign_id, c.client_id, c.batch_id)
         where (
-            c.agency_id, c.started_at, c.campaign_id, c.client_id, c.status, c.direction, c.disposition, c.sentiment,
-            c.analysis_status, c.duration_seconds, c.interruptions, c.emails_sent, c.sms_sent, c.joined_at is not null,
-            c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence
+            c.id, c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds,
+            c.interruptions, c.emails_sent, c.sms_sent, c.joined_at is not null, c.is_qualified_lead, c.issue_resolved,
+            c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence
         ) is distinct from (
-            w.agency_id, w.started_at, w.campaign_id, w.client_id, w.status, w.direction, w.disposition, w.sentiment,
-            w.analysis_status, w.duration_seconds, w.interruptions, w.emails_sent, w.sms_sent, w.joined_at is not null,
-            w.is_qualified_lead, w.issue_resolved, w.escalated, w.talk_ratio, w.listen_ratio, w.script_adherence
+            w.id, w.status, w.direction, w.disposition, w.sentiment, w.analysis_status, w.duration_seconds,
+            w.interruptions, w.emails_sent, w.sms_sent, w.joined_at is not null, w.is_qualified_lead, w.issue_resolved,
+            w.escalated, w.talk_ratio, w.listen_ratio, w.script_adherence
         ) or row(c.objections, c.buying_signals)::record *<> row(w.objections, w.buying_signals)::record;
     end if;
     return null;
@@ -279,42 +340,19 @@ cross join lateral (
 create view pending_call_counts with (security_invoker = true) as
 select
     p.agency_id, call_day(p.started_at) as stat_date, p.campaign_id, p.client_id, call_hour(p.started_at) as hour,
-    p.sign * n.total_calls as total_calls, p.sign * n.completed_calls as completed_calls,
-    p.sign * n.failed_calls as failed_calls, p.sign * n.connected_calls as connected_calls,
-    p.sign * n.conversations_had as conversations_had, p.sign * n.meetings_booked as meetings_booked,
-    p.sign * n.qualified_leads as qualified_leads, p.sign * n.total_duration_seconds as total_duration_seconds,
-    p.sign * n.inbound_calls as inbound_calls, p.sign * n.outbound_calls as outbound_calls,
-    p.sign * n.positive_sentiment_calls as positive_sentiment_calls,
-    p.sign * n.neutral_sentiment_calls as neutral_sentiment_calls,
-    p.sign * n.negative_sentiment_calls as negative_sentiment_calls,
-    p.sign * n.objections_encountered as objections_encountered, p.sign * n.issues_resolved as issues_resolved,
-    p.sign * n.escalations as escalations, p.sign * n.voicemail_calls as voicemail_calls,
-    p.sign * n.callback_requested_calls as callback_requested_calls,
-    p.sign * n.not_interested_calls as not_interested_calls, p.sign * n.wrong_number_calls as wrong_number_calls,
-    p.sign * n.dnc_requested_calls as dnc_requested_calls,
-    p.sign * n.gatekeeper_blocked_calls as gatekeeper_blocked_calls, p.sign * n.no_answer_calls as no_answer_calls,
-    p.sign * n.conversation_calls as conversation_calls, p.sign * n.total_interruptions as total_interruptions,
-    p.sign * n.total_objections_handled as total_objections_handled,
-    p.sign * n.total_buying_signals as total_buying_signals, p.sign * n.emails_sent as emails_sent,
-    p.sign * n.sms_sent as sms_sent, p.sign * n.talk_ratio_sum as talk_ratio_sum,
-    p.sign * n.talk_ratio_calls as talk_ratio_calls, p.sign * n.listen_ratio_sum as listen_ratio_sum,
-    p.sign * n.listen_ratio_calls as listen_ratio_calls, p.sign * n.script_adherence_sum as script_adherence_sum,
-    p.sign * n.script_adherence_calls as script_adherence_calls, p.sign * n.analyzed_calls as analyzed_calls,
-    p.sign * n.analyzed_connected_calls as analyzed_connected_calls,
+    n.*,
     p.started_at, p.changed_at
 from unfolded_transactions as t
 inner join call_changes as p on p.transaction_id between t.first and t.last
 cross join lateral call_counts(p) as n;
 
 create view pending_call_findings with (security_invoker = true) as
-select
-    p.agency_id, call_day(p.started_at) as stat_date, p.campaign_id, p.client_id, f.kind, f.text,
-    p.sign as count, p.sign * f.handled as handled
+select p.agency_id, call_day(p.started_at) as stat_date, p.campaign_id, p.client_id, f.kind, f.text, f.count, f.handled
 from unfolded_transactions as t
 inner join call_changes as p on p.transaction_id between t.first and t.last
 cross join lateral call_findings(p) as f
 -- Most have nothing to unpack.
-where p.objections <> '[]' or p.buying_signals <> '[]';
+where coalesce(p.objections, p.buying_signals, p.was_objections, p.was_buying_signals) is not null;
 
 -- migrate:down
 -- Forward only.

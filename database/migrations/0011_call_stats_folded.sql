@@ -137,7 +137,8 @@ $$;
 -- so all is done by one statement. Its plan is made once: it takes longer to make than to run.
 create function fold_call_changes(repairs boolean, agency uuid, from_day date, to_day date) returns bigint
 language plpgsql security definer
-set search_path = public, pg_temp set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+set search_path = public, pg_temp set enable_seqscan = off set enable_memoize = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
 declare
     emptied tid[];
     emptied_findings tid[];
@@ -179,9 +180,40 @@ begin
     findings_drift as materialized (
         select * from call_findings_drift(agency, from_day, to_day) where repairs
     ),
+    -- By the hour first, which is one key and cheaper than a day with its hours.
+    counted as materialized (
+        select
+            t.agency_id, date_bin('1 hour', t.started_at, '2000-01-01 00:00+00') as hour, t.campaign_id, t.client_id,
+            max(t.changed_at) as updated_at, count(*) as changes,
+            sum(n.total_calls) as total_calls, sum(n.completed_calls) as completed_calls,
+            sum(n.failed_calls) as failed_calls, sum(n.connected_calls) as connected_calls,
+            sum(n.conversations_had) as conversations_had, sum(n.meetings_booked) as meetings_booked,
+            sum(n.qualified_leads) as qualified_leads, sum(n.total_duration_seconds) as total_duration_seconds,
+            sum(n.inbound_calls) as inbound_calls, sum(n.outbound_calls) as outbound_calls,
+            sum(n.positive_sentiment_calls) as positive_sentiment_calls,
+            sum(n.neutral_sentiment_calls) as neutral_sentiment_calls,
+            sum(n.negative_sentiment_calls) as negative_sentiment_calls,
+            sum(n.objections_encountered) as objections_encountered, sum(n.issues_resolved) as issues_resolved,
+            sum(n.escalations) as escalations, sum(n.voicemail_calls) as voicemail_calls,
+            sum(n.callback_requested_calls) as callback_requested_calls,
+            sum(n.not_interested_calls) as not_interested_calls, sum(n.wrong_number_calls) as wrong_number_calls,
+            sum(n.dnc_requested_calls) as dnc_requested_calls,
+            sum(n.gatekeeper_blocked_calls) as gatekeeper_blocked_calls, sum(n.no_answer_calls) as no_answer_calls,
+            sum(n.conversation_calls) as conversation_calls, sum(n.total_interruptions) as total_interruptions,
+            sum(n.total_objections_handled) as total_objections_handled,
+            sum(n.total_buying_signals) as total_buying_signals, sum(n.emails_sent) as emails_sent,
+            sum(n.sms_sent) as sms_sent, sum(n.talk_ratio_sum) as talk_ratio_sum,
+            sum(n.talk_ratio_calls) as talk_ratio_calls, sum(n.listen_ratio_sum) as listen_ratio_sum,
+            sum(n.listen_ratio_calls) as listen_ratio_calls, sum(n.script_adherence_sum) as script_adherence_sum,
+            sum(n.script_adherence_calls) as script_adherence_calls, sum(n.analyzed_calls) as analyzed_calls,
+            sum(n.analyzed_connected_calls) as analyzed_connected_calls
+        from taken as t
+        cross join lateral call_counts(t::call_changes) as n
+        group by t.agency_id, date_bin('1 hour', t.started_at, '2000-01-01 00:00+00'), t.campaign_id, t.client_id
+    ),
     told as (
         select count(add_to_data_version(c.agency_id, c.changes)) as tellings
-        from (select agency_id, count(*) as changes from taken group by agency_id) as c
+        from (select agency_id, sum(changes)::bigint as changes from counted group by agency_id) as c
     ),
     posted as (
         insert into call_stats_folded as s (
@@ -209,44 +241,20 @@ begin
             sum_hours(total_calls_by_hour), sum_hours(connected_calls_by_hour), sum_hours(meetings_booked_by_hour)
         from (
             select
-                t.agency_id, call_day(t.started_at) as stat_date, t.campaign_id, t.client_id,
-                max(t.changed_at) as updated_at,
-                t.sign * sum(n.total_calls) as total_calls, t.sign * sum(n.completed_calls) as completed_calls,
-                t.sign * sum(n.failed_calls) as failed_calls, t.sign * sum(n.connected_calls) as connected_calls,
-                t.sign * sum(n.conversations_had) as conversations_had,
-                t.sign * sum(n.meetings_booked) as meetings_booked, t.sign * sum(n.qualified_leads) as qualified_leads,
-                t.sign * sum(n.total_duration_seconds) as total_duration_seconds,
-                t.sign * sum(n.inbound_calls) as inbound_calls, t.sign * sum(n.outbound_calls) as outbound_calls,
-                t.sign * sum(n.positive_sentiment_calls) as positive_sentiment_calls,
-                t.sign * sum(n.neutral_sentiment_calls) as neutral_sentiment_calls,
-                t.sign * sum(n.negative_sentiment_calls) as negative_sentiment_calls,
-                t.sign * sum(n.objections_encountered) as objections_encountered,
-                t.sign * sum(n.issues_resolved) as issues_resolved, t.sign * sum(n.escalations) as escalations,
-                t.sign * sum(n.voicemail_calls) as voicemail_calls,
-                t.sign * sum(n.callback_requested_calls) as callback_requested_calls,
-                t.sign * sum(n.not_interested_calls) as not_interested_calls,
-                t.sign * sum(n.wrong_number_calls) as wrong_number_calls,
-                t.sign * sum(n.dnc_requested_calls) as dnc_requested_calls,
-                t.sign * sum(n.gatekeeper_blocked_calls) as gatekeeper_blocked_calls,
-                t.sign * sum(n.no_answer_calls) as no_answer_calls,
-                t.sign * sum(n.conversation_calls) as conversation_calls,
-                t.sign * sum(n.total_interruptions) as total_interruptions,
-                t.sign * sum(n.total_objections_handled) as total_objections_handled,
-                t.sign * sum(n.total_buying_signals) as total_buying_signals,
-                t.sign * sum(n.emails_sent) as emails_sent, t.sign * sum(n.sms_sent) as sms_sent,
-                t.sign * sum(n.talk_ratio_sum) as talk_ratio_sum, t.sign * sum(n.talk_ratio_calls) as talk_ratio_calls,
-                t.sign * sum(n.listen_ratio_sum) as listen_ratio_sum,
-                t.sign * sum(n.listen_ratio_calls) as listen_ratio_calls,
-                t.sign * sum(n.script_adherence_sum) as script_adherence_sum,
-                t.sign * sum(n.script_adherence_calls) as script_adherence_calls,
-                t.sign * sum(n.analyzed_calls) as analyzed_calls,
-                t.sign * sum(n.analyzed_connected_calls) as analyzed_connected_calls,
-                in_hour(call_hour(t.started_at), t.sign * sum(n.total_calls)) as total_calls_by_hour,
-                in_hour(call_hour(t.started_at), t.sign * sum(n.connected_calls)) as connected_calls_by_hour,
-                in_hour(call_hour(t.started_at), t.sign * sum(n.meetings_booked)) as meetings_booked_by_hour
-            from taken as t
-            cross join lateral call_counts(t::call_changes) as n
-            group by t.sign, t.agency_id, call_day(t.started_at), call_hour(t.started_at), t.campaign_id, t.client_id
+                c.agency_id, call_day(c.hour) as stat_date, c.campaign_id, c.client_id, c.updated_at,
+                c.total_calls, c.completed_calls, c.failed_calls, c.connected_calls, c.conversations_had,
+                c.meetings_booked, c.qualified_leads, c.total_duration_seconds, c.inbound_calls, c.outbound_calls,
+                c.positive_sentiment_calls, c.neutral_sentiment_calls, c.negative_sentiment_calls,
+                c.objections_encountered, c.issues_resolved, c.escalations, c.voicemail_calls,
+                c.callback_requested_calls, c.not_interested_calls, c.wrong_number_calls, c.dnc_requested_calls,
+                c.gatekeeper_blocked_calls, c.no_answer_calls, c.conversation_calls, c.total_interruptions,
+                c.total_objections_handled, c.total_buying_signals, c.emails_sent, c.sms_sent, c.talk_ratio_sum,
+                c.talk_ratio_calls, c.listen_ratio_sum, c.listen_ratio_calls, c.script_adherence_sum,
+                c.script_adherence_calls, c.analyzed_calls, c.analyzed_connected_calls,
+                in_hour(call_hour(c.hour), c.total_calls) as total_calls_by_hour,
+                in_hour(call_hour(c.hour), c.connected_calls) as connected_calls_by_hour,
+                in_hour(call_hour(c.hour), c.meetings_booked) as meetings_booked_by_hour
+            from counted as c
             union all
             select d.agency_id, d.stat_date, d.campaign_id, d.client_id, now(),
                 d.total_calls, d.completed_calls, d.failed_calls, d.connected_calls, d.conversations_had,
@@ -309,11 +317,11 @@ begin
     ),
     found as (
         select
-            t.agency_id, t.campaign_id, call_day(t.started_at) as stat_date, t.client_id, f.kind, f.text,
-            t.sign as count, t.sign * f.handled as handled
+            t.agency_id, t.campaign_id, call_day(t.started_at) as stat_date, t.client_id, f.kind, f.text, f.count,
+            f.handled
         from taken as t
         cross join lateral call_findings(t::call_changes) as f
-        where t.objections <> '[]' or t.buying_signals <> '[]'
+        where coalesce(t.objections, t.buying_signals, t.was_objections, t.was_buying_signals) is not null
     ),
     posted_findings as (
         insert into call_findings_folded as d (agency_id, campaign_id, stat_date, client_id, kind, text, count, handled)

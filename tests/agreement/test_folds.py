@@ -3,6 +3,7 @@
 import asyncio
 import random
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -220,3 +221,61 @@ async def test_reading_and_folding_pass_over_no_change_that_was_folded(
         shared = next(row[0] for row in plan[scan:] if "Buffers" in row[0])
         assert int(shared.split("hit=")[1].split()[0]) < 20, shared
     await assert_it_is_a_recount(connection)
+
+
+async def test_a_call_that_is_written_is_one_row_of_the_log_and_a_call_that_moves_is_two(
+    connection: asyncpg.Connection, given: Given
+) -> None:
+    agency, other = await given.agency(), await given.agency()
+    campaign, client = await given.campaign(agency), await given.client(agency)
+    await given.calls(agency, 3)
+    for statement, rows in (
+        ('update calls set emails_sent = emails_sent + 1, objections = \'[{"text": "No time"}]\'', 3),
+        ("update calls set objections = '[]', summary = 'Well'", 3),
+        ("update calls set summary = 'Very well'", 0),
+        ("update calls set started_at = started_at - interval '1 day', sms_sent = 2", 6),
+        (f"update calls set campaign_id = '{campaign}'", 6),
+        (f"update calls set client_id = '{client}'", 6),
+        ("update calls set id = gen_random_uuid()", 6),
+        (f"update calls set campaign_id = null, client_id = null, agency_id = '{other}'", 6),
+        ("delete from calls", 3),
+    ):
+        await fold(connection)
+        await connection.execute(statement)
+        assert await connection.fetchval("select count(*) from call_changes") == rows, statement
+        await assert_it_is_a_recount(connection)
+        await findings.assert_it_is_a_recount(connection)
+
+
+async def test_a_call_that_several_foreign_keys_update_at_once_is_counted_where_it_ends(
+    connection: asyncpg.Connection, given: Given
+) -> None:
+    """One statement deletes what a call belongs to, and the log's trigger sees each of its updates, all at once."""
+    agency = await given.agency()
+    places = {
+        "clients": await given.client(agency),
+        "campaigns": await given.campaign(agency),
+        "call_batches": await given.batch(agency),
+    }
+    column = {"clients": "client_id", "campaigns": "campaign_id", "call_batches": "batch_id"}
+    setting = await connection.fetch(
+        "select unnest(confdelsetcols) as number from pg_constraint"
+        " where conrelid = 'calls'::regclass and contype = 'f' and confdeltype <> 'c'"
+    )
+    # The trigger compares these. A new one belongs there too.
+    assert len(setting) == len(column)
+    for order in permutations(places):
+        for number in (2, 3):
+            undone = connection.transaction()
+            await undone.start()
+            await given.calls(
+                agency, 2, objections=[{"text": "No time"}], **{column[name]: places[name] for name in places}
+            )
+            *others, last = order[:number]
+            deleted = ", ".join(f"{name}_ as (delete from {name})" for name in others)
+            await connection.execute(f"with {deleted} delete from {last}")
+            left = await connection.fetchval("select count(*) from calls where num_nulls(client_id, campaign_id) > 0")
+            assert left == 2
+            await assert_it_is_a_recount(connection)
+            await findings.assert_it_is_a_recount(connection)
+            await undone.rollback()
