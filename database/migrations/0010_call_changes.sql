@@ -4,31 +4,12 @@
 set local lock_timeout = '10s';
 set local statement_timeout = '60s';
 
--- What counting a call, and finding in it, may depend on, but for whose it is and when it began. Most lists are empty:
--- null, which costs nothing to unpack.
-create type call_facts as (
-    status call_status, direction call_direction, disposition call_disposition, sentiment call_sentiment,
-    analysis_status enrichment_status, duration_seconds integer, interruptions integer, emails_sent integer,
-    sms_sent integer, joined boolean, is_qualified_lead boolean, issue_resolved boolean, escalated boolean,
-    talk_ratio numeric, listen_ratio numeric, script_adherence numeric, objections jsonb, buying_signals jsonb
-);
-
-create function call_facts(c calls) returns call_facts
-language sql immutable parallel safe as $$
-    select row(
-        c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
-        c.emails_sent, c.sms_sent, c.joined_at is not null, c.is_qualified_lead, c.issue_resolved, c.escalated,
-        c.talk_ratio, c.listen_ratio, c.script_adherence,
-        case when jsonb_array_length(c.objections) > 0 then c.objections end,
-        case when jsonb_array_length(c.buying_signals) > 0 then c.buying_signals end
-    )::call_facts
-$$;
-
 -- One row a call that was written: what it is now, and what it was until then (`was_`), null where it was not, or is no
--- more. Written with the call, in its transaction. The rollups are added up from these rows by folds (0011), each of very
--- many, and what no fold has added yet is added by whoever reads. So no writer waits for another, and nobody misses a call.
--- Both sides in one row cost the writer, and the fold, half of what two would. A call that moves to another day or
--- place in the rollup has two rows all the same.
+-- more; all that counting it, and finding in it, may depend on. Empty lists are null too, and never unpacked. Written with
+-- the call, in its transaction. The rollups are added up from these rows by folds (0011), each of very many, and what no
+-- fold has added yet is added by whoever reads. So no writer waits for another, and nobody misses a call.
+-- Both sides in one row, because two rows cost twice as much to insert, to delete and to carry through a fold. A call
+-- that moves to another time, campaign or client has two all the same.
 create table call_changes (
     transaction_id xid8 not null default pg_current_xact_id(),
     id bigint generated always as identity,
@@ -70,60 +51,68 @@ create type call_counters as (
 );
 
 -- The one definition of every counter. Folds, repair, the scheduled recount and raw reads use it, of calls or of changes;
--- nothing else may. A plain expression over its argument, so PostgreSQL inlines it wherever it is called. What is not
--- there (null) counts for nothing.
+-- nothing else may. A plain expression over its arguments, so PostgreSQL inlines it wherever it is called. What is not
+-- there (null) counts for nothing. Its arguments are many and not one row, of which the planner would make a copy wherever
+-- one of its columns is named.
 -- The last two are no metrics: other reports' `calls_analyzed`, and `freshness`, follow from them.
-create function call_counts(c call_facts) returns setof call_counters
+create function call_counts(
+    status call_status, direction call_direction, disposition call_disposition, sentiment call_sentiment,
+    analysis_status enrichment_status, duration_seconds integer, interruptions integer, emails_sent integer,
+    sms_sent integer, joined boolean, is_qualified_lead boolean, issue_resolved boolean, escalated boolean,
+    talk_ratio numeric, listen_ratio numeric, script_adherence numeric, objections jsonb, buying_signals jsonb
+) returns setof call_counters
 language sql immutable parallel safe as $$
     select
-        (c.status is not null)::integer,
-        ((c.status = 'completed') is true)::integer,
-        ((c.status = 'failed') is true)::integer,
+        (status is not null)::integer,
+        ((status = 'completed') is true)::integer,
+        ((status = 'failed') is true)::integer,
         f.connected::integer,
         f.conversation::integer,
         f.booked::integer,
-        (f.conversation and (c.is_qualified_lead or f.booked))::integer,
-        case when c.status = 'completed' then coalesce(c.duration_seconds, 0) else 0 end,
-        ((c.direction = 'inbound') is true)::integer,
-        ((c.direction = 'outbound') is true)::integer,
-        ((c.sentiment = 'positive') is true)::integer,
-        ((c.sentiment = 'neutral') is true)::integer,
-        ((c.sentiment = 'negative') is true)::integer,
-        coalesce(jsonb_array_length(c.objections), 0),
-        (c.issue_resolved is true)::integer,
-        (c.escalated is true)::integer,
-        ((c.disposition = 'voicemail') is true)::integer,
-        ((c.disposition = 'callback_requested') is true)::integer,
-        ((c.disposition = 'not_interested') is true)::integer,
-        ((c.disposition = 'wrong_number') is true)::integer,
-        ((c.disposition = 'dnc_requested') is true)::integer,
-        ((c.disposition = 'gatekeeper_blocked') is true)::integer,
-        ((c.disposition = 'no_answer') is true)::integer,
-        ((c.disposition = 'conversation') is true)::integer,
-        coalesce(c.interruptions, 0),
-        coalesce(
-            jsonb_array_length(jsonb_path_query_array(c.objections, 'strict $[*] ? (@.handled == true)')), 0
-        ),
-        coalesce(jsonb_array_length(c.buying_signals), 0),
-        coalesce(c.emails_sent, 0),
-        coalesce(c.sms_sent, 0),
-        case when c.status = 'completed' then coalesce(c.talk_ratio, 0) else 0 end,
-        (c.status = 'completed' and c.talk_ratio is not null)::integer,
-        case when c.status = 'completed' then coalesce(c.listen_ratio, 0) else 0 end,
-        (c.status = 'completed' and c.listen_ratio is not null)::integer,
-        case when c.status = 'completed' then coalesce(c.script_adherence, 0) else 0 end,
-        (c.status = 'completed' and c.script_adherence is not null)::integer,
-        ((c.analysis_status = 'completed') is true)::integer,
-        (f.connected and (c.analysis_status = 'completed') is true)::integer
+        (f.conversation and (is_qualified_lead or f.booked))::integer,
+        case when status = 'completed' then coalesce(duration_seconds, 0) else 0 end,
+        ((direction = 'inbound') is true)::integer,
+        ((direction = 'outbound') is true)::integer,
+        ((sentiment = 'positive') is true)::integer,
+        ((sentiment = 'neutral') is true)::integer,
+        ((sentiment = 'negative') is true)::integer,
+        coalesce(jsonb_array_length(objections), 0),
+        (issue_resolved is true)::integer,
+        (escalated is true)::integer,
+        ((disposition = 'voicemail') is true)::integer,
+        ((disposition = 'callback_requested') is true)::integer,
+        ((disposition = 'not_interested') is true)::integer,
+        ((disposition = 'wrong_number') is true)::integer,
+        ((disposition = 'dnc_requested') is true)::integer,
+        ((disposition = 'gatekeeper_blocked') is true)::integer,
+        ((disposition = 'no_answer') is true)::integer,
+        ((disposition = 'conversation') is true)::integer,
+        coalesce(interruptions, 0),
+        case
+            when jsonb_array_length(objections) > 0
+                then jsonb_array_length(jsonb_path_query_array(objections, 'strict $[*] ? (@.handled == true)'))
+            else 0
+        end,
+        coalesce(jsonb_array_length(buying_signals), 0),
+        coalesce(emails_sent, 0),
+        coalesce(sms_sent, 0),
+        case when status = 'completed' then coalesce(talk_ratio, 0) else 0 end,
+        (status = 'completed' and talk_ratio is not null)::integer,
+        case when status = 'completed' then coalesce(listen_ratio, 0) else 0 end,
+        (status = 'completed' and listen_ratio is not null)::integer,
+        case when status = 'completed' then coalesce(script_adherence, 0) else 0 end,
+        (status = 'completed' and script_adherence is not null)::integer,
+        ((analysis_status = 'completed') is true)::integer,
+        (f.connected and (analysis_status = 'completed') is true)::integer
     from (
         select
             a.connected,
             a.connected and (
-                c.disposition in ('conversation', 'appointment_booked', 'callback_requested', 'not_interested')
+                disposition in ('conversation', 'appointment_booked', 'callback_requested', 'not_interested')
             ) is true as conversation,
-            a.connected and (c.disposition = 'appointment_booked') is true as booked
+            a.connected and (disposition = 'appointment_booked') is true as booked
         from (
-            select c.joined is true and (c.disposition not in ('voicemail', 'no_answer')) is not false as connected
+            select joined is true and (disposition not in ('voicemail', 'no_answer')) is not false as connected
         ) as a
     ) as f
 $$;
@@ -131,7 +120,14 @@ $$;
 -- squawk-ignore ban-drop-function
 drop function call_counts(calls);
 create function call_counts(c calls) returns setof call_counters
-language sql immutable parallel safe as $$ select n.* from call_counts(call_facts(c)) as n $$;
+language sql immutable parallel safe as $$
+    select n.*
+    from call_counts(
+        c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
+        c.emails_sent, c.sms_sent, c.joined_at is not null, c.is_qualified_lead, c.issue_resolved, c.escalated,
+        c.talk_ratio, c.listen_ratio, c.script_adherence, c.objections, c.buying_signals
+    ) as n
+$$;
 create function call_counts(c call_changes) returns setof call_counters
 language sql immutable parallel safe as $$
     select
@@ -154,19 +150,15 @@ language sql immutable parallel safe as $$
         i.script_adherence_calls - w.script_adherence_calls, i.analyzed_calls - w.analyzed_calls,
         i.analyzed_connected_calls - w.analyzed_connected_calls
     from call_counts(
-        row(
-            c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
-            c.emails_sent, c.sms_sent, c.joined, c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio,
-            c.listen_ratio, c.script_adherence, c.objections, c.buying_signals
-        )::call_facts
+        c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
+        c.emails_sent, c.sms_sent, c.joined, c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio,
+        c.listen_ratio, c.script_adherence, c.objections, c.buying_signals
     ) as i
     cross join call_counts(
-        row(
-            c.was_status, c.was_direction, c.was_disposition, c.was_sentiment, c.was_analysis_status,
-            c.was_duration_seconds, c.was_interruptions, c.was_emails_sent, c.was_sms_sent, c.was_joined,
-            c.was_is_qualified_lead, c.was_issue_resolved, c.was_escalated, c.was_talk_ratio, c.was_listen_ratio,
-            c.was_script_adherence, c.was_objections, c.was_buying_signals
-        )::call_facts
+        c.was_status, c.was_direction, c.was_disposition, c.was_sentiment, c.was_analysis_status,
+        c.was_duration_seconds, c.was_interruptions, c.was_emails_sent, c.was_sms_sent, c.was_joined,
+        c.was_is_qualified_lead, c.was_issue_resolved, c.was_escalated, c.was_talk_ratio, c.was_listen_ratio,
+        c.was_script_adherence, c.was_objections, c.was_buying_signals
     ) as w
 $$;
 
@@ -175,7 +167,8 @@ create type finding_kind as enum ('objection', 'signal');
 -- The one definition of what is found in a call: one row an objection or buying signal that has a text, in its spelling
 -- but for white space, each run of which is one space. Used and inlined as `call_counts`; of a change it is what was added
 -- to what was found. `offset` keeps PostgreSQL from making each text twice, once to see that it is one.
-create function call_findings(c call_facts) returns table (kind finding_kind, text text, handled integer)
+create function call_findings(objections jsonb, buying_signals jsonb)
+returns table (kind finding_kind, text text, handled integer)
 language sql immutable parallel safe as $$
     select
         k.kind,
@@ -183,7 +176,7 @@ language sql immutable parallel safe as $$
         (k.kind = 'objection' and coalesce(e.value -> 'handled' = 'true', false))::integer
     from unnest('{objection,signal}'::finding_kind[]) as k (kind)
     cross join lateral (
-        select case when k.kind = 'objection' then c.objections else c.buying_signals end as list
+        select case when k.kind = 'objection' then objections else buying_signals end as list
     ) as f
     cross join lateral jsonb_array_elements(f.list) as e
     cross join lateral (
@@ -193,21 +186,14 @@ language sql immutable parallel safe as $$
     where f.list is not null and s.text <> ''
 $$;
 create function call_findings(c calls) returns table (kind finding_kind, text text, handled integer)
-language sql immutable parallel safe as $$ select f.* from call_findings(call_facts(c)) as f $$;
+language sql immutable parallel safe as $$ select f.* from call_findings(c.objections, c.buying_signals) as f $$;
 create function call_findings(c call_changes) returns table (kind finding_kind, text text, count integer, handled integer)
 language sql immutable parallel safe as $$
     select f.kind, f.text, s.sign, s.sign * f.handled
     from unnest('{1,-1}'::integer[]) as s (sign)
-    cross join lateral (
-        select
-            case when s.sign = 1 then c.objections else c.was_objections end as objections,
-            case when s.sign = 1 then c.buying_signals else c.was_buying_signals end as buying_signals
-    ) as l
     cross join lateral call_findings(
-        row(
-            null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-            l.objections, l.buying_signals
-        )::call_facts
+        case when s.sign = 1 then c.objections else c.was_objections end,
+        case when s.sign = 1 then c.buying_signals else c.was_buying_signals end
     ) as f
 $$;
 
@@ -219,8 +205,8 @@ language sql immutable parallel safe as $$ select extract(hour from started_at a
 -- 1 for 1.0, and a text may be either. A full join keeps both sides of a call that has moved, or was given another id; and
 -- it is never made row by row, however few there were when the plan was made.
 -- One statement that deletes a campaign and its batch has foreign keys update a call twice, and this sees all of it at
--- once: two rows with the call's id on each side. What foreign keys set is compared by the join, so that the row between
--- finds but itself, and the first and the last are left.
+-- once: two rows with the call's id on each side. The join compares all that foreign keys set, so the row between the two
+-- updates only meets itself, and the first and the last are left.
 create function log_call_changes() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
