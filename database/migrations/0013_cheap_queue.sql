@@ -15,19 +15,17 @@ alter table enrichment_queue alter column id set default lpad(to_hex(nextval('en
 -- squawk-ignore ban-drop-constraint
 alter table enrichment_queue drop constraint enrichment_queue_call_id_fkey;
 
--- As before, for all calls that one statement inserts.
+-- As before, for all calls that one statement inserts. None of them has a job yet.
 create function queue_calls() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
-    insert into enrichment_queue as q (agency_id, call_id, job_type)
+    insert into enrichment_queue (agency_id, call_id, job_type)
     select
         c.agency_id, c.id,
         case when jsonb_array_length(c.transcript) > 0 then 'analysis' else 'transcript' end::enrichment_job_type
     from came as c
     where c.status = 'completed' and c.analysis_status = 'pending'
-    on conflict (call_id, job_type) do update
-    set status = 'queued', attempts = 0, run_after = now(), updated_at = now()
-    where q.status = 'failed';
+    on conflict (call_id, job_type) do nothing;
     return null;
 end
 $$;
