@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 _PAUSE_SECONDS = 0.05
 """Between a lost connection and the second try, at least; at most twice as long."""
+_IN_HAND_SECONDS = 1.0
+"""So long at most a connection is kept from asyncpg's pool, which sees to its age and to its end."""
 _CLEAN_UP_SECONDS = 2.0
 """How long a connection may take to end what was cancelled on it, before it is thrown away."""
 
@@ -36,6 +38,11 @@ class Pool:
         self._settings = settings
         self._on_read = on_read or _unheard
         self._pool: asyncpg.Pool | None = None
+        # Connections that were used a moment ago. To hand one back to asyncpg's pool and to ask for it again costs more
+        # than all else that is done here for a statement.
+        self._in_hand: list[PoolConnectionProxy] = []
+        self._in_hand_until: asyncio.TimerHandle | None = None
+        self._turns = asyncio.Semaphore(settings.database_pool_size)
         self._cleaning: set[asyncio.Task[None]] = set()
         self._losses = 0
         # Below the request's own limit, so that the reason is known when it is reached.
@@ -73,6 +80,7 @@ class Pool:
         """Lets statements under way end, for a moment, and closes every connection."""
         if self._pool is None:
             return
+        self._let_go(self._pool)
         try:
             async with asyncio.timeout(3):
                 await self._pool.close()
@@ -115,23 +123,45 @@ class Pool:
         self._losses += 1
         if self._pool is not None:
             await self._pool.expire_connections()
+            self._let_go(self._pool)
 
     async def _fetch(self, sql: str, values: tuple[object, ...]) -> Sequence[Row]:
-        if self._pool is None:
+        pool, losses = self._pool, self._losses
+        if pool is None:
             raise Unavailable("the gateway is still starting")
-        connection = await self._pool.acquire()
-        try:
-            if self._pooled:
-                await connection.execute(self._begin, timeout=self._patience)
-            rows = await connection.fetch(sql, *values, timeout=self._patience)
-        except BaseException:
-            self._give_back(self._pool, connection)
-            raise
-        if self._pooled:
-            self._give_back(self._pool, connection)
-        else:
-            await self._pool.release(connection)
+        async with self._turns:
+            connection = self._from_hand(pool) or await pool.acquire()
+            try:
+                if self._pooled:
+                    await connection.execute(self._begin, timeout=self._patience)
+                rows = await connection.fetch(sql, *values, timeout=self._patience)
+            except BaseException:
+                self._give_back(pool, connection)
+                raise
+            if self._pooled or losses != self._losses:
+                self._give_back(pool, connection)
+            else:
+                self._in_hand.append(connection)
+                if self._in_hand_until is None:
+                    loop = asyncio.get_running_loop()
+                    self._in_hand_until = loop.call_later(_IN_HAND_SECONDS, self._let_go, pool)
         return cast("Sequence[Row]", rows)
+
+    def _from_hand(self, pool: asyncpg.Pool) -> PoolConnectionProxy | None:
+        while self._in_hand:
+            connection = self._in_hand.pop()
+            if not connection.is_closed():
+                return connection
+            self._give_back(pool, connection)
+        return None
+
+    def _let_go(self, pool: asyncpg.Pool) -> None:
+        """Gives back what is in hand. Who goes on asking has it in hand again at once."""
+        if self._in_hand_until is not None:
+            self._in_hand_until.cancel()
+            self._in_hand_until = None
+        while self._in_hand:
+            self._give_back(pool, self._in_hand.pop())
 
     def _give_back(self, pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
         """Ends what a read left on its connection, which nobody waits for: on a frozen server it may take its time."""
