@@ -15,9 +15,13 @@ DASHBOARD = (Path(__file__).parents[1] / "web" / "src" / "dashboard" / "dashboar
 """The page's own document. What no other server has is left out of it by `$surroundings`, which is false unless set."""
 MONTH = {"period": "LAST_30_DAYS"}
 VARIABLES = {
-    **{"filters": MONTH, "campaignsFilters": MONTH, "heatmapFilters": MONTH},
+    "filters": MONTH,
+    "campaignsFilters": MONTH,
+    "heatmapFilters": MONTH,
     # As the document has them by default, which Mercurius' JIT does not heed.
-    **{"heatmapMetric": "CALLS", "batchesOffset": 0, "surroundings": False},
+    "heatmapMetric": "CALLS",
+    "batchesOffset": 0,
+    "surroundings": False,
 }
 
 
