@@ -107,5 +107,5 @@ def _sums_by_hour(counters: Sequence[str]) -> Mapping[str, str]:
         "days": days,
         "hours": ", ".join(f"n.{name}[h.hour + 1] as {name}" for name in counters),
         "changes": ", ".join(f"f.{name}::bigint" for name in counters),
-        "slots": ", ".join(f"sum(u.{name})::bigint as {name}" for name in counters),
+        "slots": ", ".join(f"bigint_sum(u.{name}) as {name}" for name in counters),
     }

@@ -122,6 +122,6 @@ def _together(asked: frozenset[Grain], metrics: frozenset[str]) -> tuple[dict[st
     sql = {
         "measures": f"{mark} as mark, {''.join(_COLUMNS[grain] for grain in grains)}{summed(metrics, 'f')}",
         "sets": ", ".join(f"({grain.value or ''})" for grain in grains),
-        "kept": f"{whole}sum(f.total_calls) <> 0",
+        "kept": f"{whole}bigint_sum(f.total_calls) <> 0",
     }
     return sql, marks

@@ -63,10 +63,11 @@ def _filled(text: str, sql: tuple[tuple[str, str], ...]) -> tuple[str, tuple[str
 @lru_cache(maxsize=1_000)
 def summed(metrics: frozenset[str], relation: str) -> str:
     """The select list that adds up what these metrics follow from, over `call_counts` or the rollup's columns."""
-    sums = sorted(sums_of(metrics))
     return (
-        ", ".join(
-            f"coalesce(sum({relation}.{name}), 0){'' if name in _NUMERIC else '::bigint'} as {name}" for name in sums
-        )
+        ", ".join(f"{_sum(f'{relation}.{name}', name in _NUMERIC)} as {name}" for name in sorted(sums_of(metrics)))
         or "null as nothing"
     )
+
+
+def _sum(column: str, is_numeric: bool) -> str:
+    return f"coalesce(sum({column}), 0)" if is_numeric else f"bigint_sum({column})"

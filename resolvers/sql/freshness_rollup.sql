@@ -7,7 +7,7 @@ select
         from cron_job_logs as l
         where l.job = 'recount_call_stats' and l.status = 'completed'
     ) as last_checked_at,
-    coalesce(sum(f.connected_calls), 0)::bigint as connected_calls,
-    coalesce(sum(f.analyzed_connected_calls), 0)::bigint as analyzed_connected_calls
+    bigint_sum(f.connected_calls) as connected_calls,
+    bigint_sum(f.analyzed_connected_calls) as analyzed_connected_calls
 from call_stats_parts as f
 where :where

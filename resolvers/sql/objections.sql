@@ -1,7 +1,7 @@
 -- One row for each of the commonest texts, with the totals of all calls beside it; one row without a text if there is none.
 with totals as (
     select
-        coalesce(sum(f.analyzed_calls), 0)::bigint as calls_analyzed,
+        bigint_sum(f.analyzed_calls) as calls_analyzed,
         :measures
     from call_stats_parts as f
     where :where
