@@ -150,8 +150,11 @@ class Pool:
     def _from_hand(self, pool: asyncpg.Pool) -> PoolConnectionProxy | None:
         while self._in_hand:
             connection = self._in_hand.pop()
-            if not connection.is_closed():
-                return connection
+            try:
+                if not connection.is_closed():
+                    return connection
+            except asyncpg.InterfaceError:
+                continue  # it has ended meanwhile, and the pool has taken it back by itself
             self._give_back(pool, connection)
         return None
 

@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from gateway import answers
 from gateway.db import Pool
 from tests.conftest import Database, Postgres
-from tests.doors import REPORTS, House, check_error, check_manners, furnished
+from tests.doors import REPORTS, House, check_error, check_graphql_error, check_manners, furnished
 from tests.given import NOW, Given, token
 from tests.running import running, settings_for
 
@@ -327,3 +327,12 @@ async def test_no_answer_misses_a_commit_that_is_older_than_it_may_be(server: Po
         _, *readers = await asyncio.gather(write(), *(read() for _ in range(4)))
         assert sum(asked for asked, _ in readers) > 50
         assert sum(reused for _, reused in readers) > 0
+
+
+async def test_what_is_at_hand_counts_as_a_request_and_is_refused_in_its_doors_words(server: Postgres) -> None:
+    async with furnished(server, reuse=True, reuse_seconds=30, rate_limit="6/hour") as house:
+        answers = [await house.post(TOTAL) for _ in range(3)] + [await house.get("overview") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 6
+        assert all("reuse;" in answers[number].headers["server-timing"] for number in (1, 2, 4, 5))
+        check_error(await house.get("overview"), 429)
+        check_graphql_error(await house.post(TOTAL), 429, "RATE_LIMITED")
