@@ -65,7 +65,8 @@ async def fill(
     # Vacuumed too, so that index-only scans work from the first query on.
     await connection.execute(
         "vacuum (analyze) agencies, clients, users, campaigns, call_batches, campaign_contacts, calls, "
-        "call_changes, call_stats_folded, call_findings_folded, agency_findings_folded, enrichment_queue"
+        "call_changes, call_stats_folded, agency_hours_folded, call_findings_folded, agency_findings_folded, "
+        "enrichment_queue"
     )
 
 

@@ -11,6 +11,7 @@ _CHUNKS = (Path(__file__).parent / "sql" / "rebuild_chunks.sql").read_text("utf-
 _KNOWN = """
 select exists (select from agencies where id = $1)
     or exists (select from call_stats_folded where agency_id = $1)
+    or exists (select from agency_hours_folded where agency_id = $1)
     or exists (select from call_findings_folded where agency_id = $1)
     or exists (select from agency_findings_folded where agency_id = $1)
 """

@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from database.binaries import EmbeddedError
 from database.demo import DEMO_OWNER_ID, fill
 from database.embedded import Server, attach, embedded, remove
-from database.migrate import migrate
+from database.migrate import MigrationError, migrate
 from gateway.demo_worker import show_progress, working
 from gateway.errors import SettingsError
 from gateway.logs import configure
@@ -166,7 +166,10 @@ async def _prepare(server: Server, data_dir: Path, seed: int) -> _Prepared:
         if not await connection.fetchval("select exists (select from pg_database where datname = $1)", DATABASE):
             await connection.execute(f"create database {DATABASE}")
         _err.print("Bringing the tables up to date …")
-        await asyncio.to_thread(migrate, server.dsn(DATABASE))
+        try:
+            await asyncio.to_thread(migrate, server.dsn(DATABASE))
+        except MigrationError as error:
+            raise MigrationError(f"{error} For the data of a demo of before, begin anew: make demo RESET=1") from None
         async with _connected(server.dsn(DATABASE)) as database:
             filled = not await database.fetchval("select exists (select from agencies)")
             if filled:

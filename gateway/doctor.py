@@ -49,6 +49,7 @@ EXPECTED: Mapping[str, str] = {
     "call_stats_folded": " ".join([_PARTS, *sums_of(TIMESERIES_METRICS), *(f"{name}_by_hour" for name in _BY_HOUR)]),
     "call_findings_folded": "agency_id stat_date campaign_id client_id kind text count handled",
     "agency_findings_folded": "agency_id stat_date kind text count handled",
+    "agency_hours_folded": " ".join(["agency_id stat_date", *(f"{name}_by_hour" for name in _BY_HOUR)]),
     "call_changes": "transaction_id changed_at agency_id started_at campaign_id client_id objections",
     "call_fold": "folded_by first last",
     "unfolded_transactions": "first last",
@@ -60,12 +61,13 @@ EXPECTED: Mapping[str, str] = {
     "data_versions": "agency_id place version",
     "cron_job_logs": "job started_at finished_at status rows rows_repaired slot error",
 }
-FOLDED = ("call_stats_folded", "call_findings_folded", "agency_findings_folded")
+FOLDED = ("call_stats_folded", "agency_hours_folded", "call_findings_folded", "agency_findings_folded")
 FUNCTIONS = (
     "call_counts",
     "call_day",
     "call_hour",
     "call_stats_drift",
+    "agency_hours_drift",
     "repair_call_stats",
     "fold_call_changes",
     "try_fold_call_changes",

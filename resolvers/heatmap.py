@@ -12,7 +12,7 @@ from resolvers.reader import Reader
 from resolvers.selection import Wanted
 from resolvers.statements import Row, Statement
 
-HEATMAP = Statement("heatmap", days="stat_date")
+HEATMAP = Statement("heatmap", days="stat_date", sources={"folded": ("agency_hours_folded", "call_stats_folded")})
 HOURS = range(24)
 BEST = 5
 WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")

@@ -18,6 +18,8 @@ from (
         union all
         select agency_id, min(stat_date), max(stat_date) from call_stats_folded group by agency_id
         union all
+        select agency_id, min(stat_date), max(stat_date) from agency_hours_folded group by agency_id
+        union all
         select agency_id, min(stat_date), max(stat_date) from call_findings_folded group by agency_id
         union all
         select agency_id, min(stat_date), max(stat_date) from agency_findings_folded group by agency_id

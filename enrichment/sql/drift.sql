@@ -4,9 +4,13 @@ select
     coalesce(a.name, d.agency_id::text) as agency, d.stat_date, d.counter,
     count(*) as rows, sum(d.off_by) as off_by
 from (
-    select s.agency_id, s.stat_date, e.key as counter, o.off_by
-    from call_stats_drift(null, $1, $2) as s
-    cross join lateral jsonb_each(to_jsonb(s) - array['agency_id', 'stat_date', 'campaign_id', 'client_id']) as e
+    select r.agency_id, r.stat_date, r.prefix || e.key as counter, o.off_by
+    from (
+        select s.agency_id, s.stat_date, '' as prefix, to_jsonb(s) as counters from call_stats_drift(null, $1, $2) as s
+        union all
+        select h.agency_id, h.stat_date, 'agency_', to_jsonb(h) from agency_hours_drift(null, $1, $2) as h
+    ) as r
+    cross join lateral jsonb_each(r.counters - array['agency_id', 'stat_date', 'campaign_id', 'client_id']) as e
     cross join lateral (
         select sum(abs(v.value::numeric)) as off_by
         from jsonb_array_elements_text(

@@ -5,6 +5,7 @@ with days as (
 
 select
     (select count(*) from days, call_stats_drift(null, first_day, last_day)) as call_stats_folded,
+    (select count(*) from days, agency_hours_drift(null, first_day, last_day)) as agency_hours_folded,
     count(*) filter (where not f.of_agency_only) as call_findings_folded,
     count(*) filter (where f.of_agency_only) as agency_findings_folded
 from days

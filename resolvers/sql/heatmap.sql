@@ -5,7 +5,7 @@ from (
     from (
         -- Hour by hour by its place, which is several times as fast as taking the arrays apart.
         select extract(dow from f.stat_date)::integer as day, :days
-        from call_stats_folded as f
+        from :folded as f
         where :where
         group by 1
     ) as n

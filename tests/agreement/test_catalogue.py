@@ -103,6 +103,9 @@ async def test_what_a_call_counts_for_is_folded_repaired_and_read_and_nothing_el
     assert await columns_of(connection, "pending_call_counts") == [*keys, "hour", *counters, "started_at", "changed_at"]
     drift = await connection.prepare("select * from call_stats_drift(null, now()::date, now()::date)")
     assert [attribute.name for attribute in drift.get_attributes()] == [*keys, *counters, *HOURS]
+    assert await columns_of(connection, "agency_hours_folded") == [*keys[:2], *HOURS]
+    drift = await connection.prepare("select * from agency_hours_drift(null, now()::date, now()::date)")
+    assert [attribute.name for attribute in drift.get_attributes()] == [*keys[:2], *HOURS]
 
 
 async def test_a_change_counts_for_what_its_call_counts_for(connection: asyncpg.Connection) -> None:

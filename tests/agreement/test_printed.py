@@ -8,9 +8,21 @@ from gateway.printed import ROOT, stale
 from tests.given import NOW, Given
 from tests.running import Running
 
+ROOMS = ("bench", "database", "docs", "enrichment", "gateway", "resolvers", "rest_compat", "tests", "web")
+
 
 def test_printed_files_are_what_the_code_prints() -> None:
     assert [path.name for path in stale()] == [], "run: make docs"
+
+
+def test_files_that_the_documents_name_are_there() -> None:
+    named = {
+        name
+        for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+        for name in re.findall(rf"`((?:{'|'.join(ROOMS)})/[\w./-]+)`", page.read_text("utf-8"))
+    }
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
 async def test_the_query_of_the_readme_gives_the_answer_of_the_readme(gateway: Running, given: Given) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import add, itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,9 +24,11 @@ WRITERS, TRANSACTIONS = 8, 40
 DAYS = [NOW.replace(hour=0) - timedelta(days=days) for days in range(6)]
 EVER = "'2000-01-01', '2100-01-01'"
 DRIFT = f"select count(*) from call_stats_drift(null, {EVER})"
+HOURS_DRIFT = f"select count(*) from agency_hours_drift(null, {EVER})"
 REPAIR = f"select repair_call_stats(null, {EVER})"
 
 Row = dict[str, Any]
+_Hours = dict[tuple[Any, ...], list[int]]
 DISPOSITIONS = (
     *(None, "voicemail", "callback_requested", "not_interested", "wrong_number", "dnc_requested"),
     *("gatekeeper_blocked", "no_answer", "conversation", "appointment_booked"),
@@ -33,18 +36,22 @@ DISPOSITIONS = (
 
 
 async def assert_it_is_a_recount(connection: asyncpg.Connection) -> None:
-    """The rollup is what the calls add up to, by its own account and by another, before a fold and after it."""
+    """The rollups are what the calls add up to, by their own account and by another, before a fold and after it."""
     expected = await recount.rollup(connection)
     await _assert_it_is(expected, connection)
     await fold(connection)
     await _assert_it_is(expected, connection)
     assert not await connection.fetchval("select count(*) from call_stats_folded where total_calls <= 0")
+    assert not await connection.fetchval(
+        "select count(*) from agency_hours_folded where 0 = all (total_calls_by_hour) or 0 > any (total_calls_by_hour)"
+    )
 
 
 async def _assert_it_is(expected: dict[Any, Any], connection: asyncpg.Connection) -> None:
     assert await connection.fetchval(DRIFT) == 0
+    assert await connection.fetchval(HOURS_DRIFT) == 0
     rows = await connection.fetch("select * from call_stats_daily")
-    hours = await _hours(connection)
+    hours = await _hours(connection, "call_stats_folded", _key)
     found = {
         _key(row): {
             name: hours[name, *_key(row)] if name in recount.BY_HOUR else row[name]
@@ -55,22 +62,34 @@ async def _assert_it_is(expected: dict[Any, Any], connection: asyncpg.Connection
     assert len(found) == len(rows)
     assert found == expected
     assert all(counted["total_calls"] > 0 for counted in found.values())
+    of_agencies: _Hours = defaultdict(lambda: [0] * 24)
+    for (agency, day, *_), counted in expected.items():
+        for name in recount.BY_HOUR:
+            of_agencies[name, agency, day] = list(map(add, of_agencies[name, agency, day], counted[name]))
+    assert _some(await _hours(connection, "agency_hours_folded", itemgetter("agency_id", "stat_date"))) == _some(
+        of_agencies
+    )
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row["agency_id"], row["stat_date"], row["campaign_id"], row["client_id"]
 
 
-async def _hours(connection: asyncpg.Connection) -> dict[tuple[Any, ...], list[int]]:
+async def _hours(connection: asyncpg.Connection, table: str, key: Callable[[Any], tuple[Any, ...]]) -> _Hours:
     """The hours as the heatmap reads them: what is folded, and the changes that wait."""
-    hours: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 24)
-    for row in await connection.fetch("select * from call_stats_folded"):
+    hours: _Hours = defaultdict(lambda: [0] * 24)
+    for row in await connection.fetch(f"select * from {table}"):
         for name in recount.BY_HOUR:
-            hours[name, *_key(row)] = row[name]
+            hours[name, *key(row)] = row[name]
     for row in await connection.fetch("select * from pending_call_counts"):
         for name in recount.BY_HOUR:
-            hours[name, *_key(row)][row["hour"]] += row[name.removesuffix("_by_hour")]
+            hours[name, *key(row)][row["hour"]] += row[name.removesuffix("_by_hour")]
     return hours
+
+
+def _some(hours: _Hours) -> _Hours:
+    """Without those that count nothing."""
+    return {key: counted for key, counted in hours.items() if any(counted)}
 
 
 class Undone(Exception):
@@ -433,6 +452,50 @@ async def test_an_hour_that_was_broken_is_found_and_mended(connection: asyncpg.C
     assert second["connected_calls_by_hour"] == [0] * 24
     await connection.execute("delete from calls where started_at = $1", DAYS[1])
     assert await connection.fetchval(REPAIR) == 2
+    await assert_it_is_a_recount(connection)
+
+
+AGENCY_HOURS_DAMAGE = (
+    "delete from agency_hours_folded",
+    "update agency_hours_folded set total_calls_by_hour[1] = total_calls_by_hour[1] + 3",
+    "update agency_hours_folded set connected_calls_by_hour[24] = -1",
+    "update agency_hours_folded set agency_id = gen_random_uuid()",
+    "insert into agency_hours_folded select gen_random_uuid(), stat_date, array_fill(0, '{24}'), array_fill(0, '{24}'),"
+    " array_fill(-2, '{24}') from agency_hours_folded",
+)
+
+
+@pytest.mark.parametrize("damage", AGENCY_HOURS_DAMAGE)
+async def test_damage_of_an_agencys_hours_is_found_and_one_repair_mends_it(
+    connection: asyncpg.Connection, given: Given, damage: str
+) -> None:
+    agency = await given.agency()
+    await given.calls(agency, 2, started_at=DAYS[0], disposition="appointment_booked")
+    await given.calls(agency, 3, started_at=DAYS[1])
+    await fold(connection)
+    await connection.execute(damage)
+    drifted = await connection.fetchval(HOURS_DRIFT)
+    assert drifted > 0
+    assert await connection.fetchval(DRIFT) == 0
+    async with connection.transaction():
+        # What its own transaction has written and not yet folded is no damage.
+        await given.call(agency, started_at=DAYS[1])
+        assert await connection.fetchval(REPAIR) == drifted
+        assert await connection.fetchval(REPAIR) == 0
+    await assert_it_is_a_recount(connection)
+
+
+async def test_a_change_of_no_hour_leaves_the_agencys_hours_untouched(
+    connection: asyncpg.Connection, given: Given
+) -> None:
+    agency = await given.agency()
+    client = await given.client(agency)
+    await given.calls(agency, 3)
+    await fold(connection)
+    rows = await connection.fetch("select ctid, xmin, * from agency_hours_folded")
+    await connection.execute("update calls set sentiment = 'positive', emails_sent = 2, client_id = $1", client)
+    await fold(connection)
+    assert await connection.fetch("select ctid, xmin, * from agency_hours_folded") == rows
     await assert_it_is_a_recount(connection)
 
 

@@ -44,7 +44,7 @@ class Counted:
     @property
     def tables(self) -> list[str]:
         """The table that each report's statement begins with, in alphabetical order."""
-        names = ("call_stats_parts", "call_stats_folded", "call_batches", "calls")
+        names = ("call_stats_parts", "agency_hours_folded", "call_batches", "calls")
         return sorted(next(name for name in names if re.search(rf"\b{name}\b", sql)) for sql in self.reports)
 
     def sums(self) -> set[str]:
@@ -104,7 +104,7 @@ async def test_a_full_dashboard_of_seven_sections_costs_four_statements(known: R
     """One for the five daily sections together, one each for the batches, the heatmap and the objections."""
     with _counting() as counted:
         answer = await known.graphql(DASHBOARD, owner, daily={"period": "LAST_7_DAYS"})
-    assert counted.tables == ["call_batches", "call_stats_folded", "call_stats_parts", "call_stats_parts"]
+    assert counted.tables == ["agency_hours_folded", "call_batches", "call_stats_parts", "call_stats_parts"]
     assert counted.all == counted.reports
     # Shared as it is, each section has its own numbers.
     assert answer["overview"]["summary"]["totalCalls"] == 2
@@ -228,7 +228,7 @@ async def test_campaigns_read_only_the_half_that_is_selected(known: Running, own
         ("funnel", ["call_stats_parts"]),
         ("campaigns", ["call_batches", "call_stats_parts"]),
         ("quality", ["call_stats_parts"]),
-        ("heatmap", ["call_stats_folded"]),
+        ("heatmap", ["agency_hours_folded"]),
         ("objections", ["call_stats_parts"]),
     ],
 )

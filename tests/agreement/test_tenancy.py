@@ -22,7 +22,7 @@ import pytest
 from resolvers.viewer import Role
 from tests.agreement import recount
 from tests.agreement.recount import REPORTS, Question, Recount, in_order, new, old, selection, snaked
-from tests.given import NOW, SECRET, Given
+from tests.given import NOW, SECRET, Given, fold
 from tests.running import Running
 
 DOORS = ("rest", "graphql")
@@ -610,6 +610,25 @@ async def test_what_stands_only_in_the_agencys_own_table_is_read_for_who_sees_th
             assert (planted.encode() in body) == (name == "nothing" and role not in CLIENT_ROLES)
     finally:
         await outside.connection.execute("delete from agency_findings_folded where text = $1", planted)
+        await outside.connection.execute("select raise_data_version($1)", outside.ours.id)
+
+
+async def test_hours_of_the_agency_alone_are_read_for_who_sees_the_whole_agency_and_asks_for_it(
+    outside: Outside,
+) -> None:
+    planted = 987654
+    plant = "update agency_hours_folded set total_calls_by_hour[5] = total_calls_by_hour[5] + $2 where agency_id = $1"
+    await fold(outside.connection)
+    await outside.connection.execute(plant, outside.ours.id, planted)
+    # Written behind the triggers' backs.
+    await outside.connection.execute("select raise_data_version($1)", outside.ours.id)
+    try:
+        for role, door, (name, narrowed) in product(Role, DOORS, outside.own_filters().items()):
+            body = await outside.ask(door, "heatmap", outside.ours.users[role], narrowed)
+            shown = max(counters(json.loads(body)), default=0) >= planted
+            assert shown == (name == "nothing" and role not in CLIENT_ROLES)
+    finally:
+        await outside.connection.execute(plant, outside.ours.id, -planted)
         await outside.connection.execute("select raise_data_version($1)", outside.ours.id)
 
 

@@ -218,6 +218,16 @@ async def test_a_repair_of_the_rollup_raises_the_agency_that_was_wrong(
     assert await raised_by(connection, lambda: connection.execute(repair)) == {ours}
 
 
+async def test_a_repair_of_an_agencys_hours_raises_its_version(connection: asyncpg.Connection, given: Given) -> None:
+    ours, theirs = await given.agency(), await given.agency()
+    await given.call(ours)
+    await given.call(theirs)
+    await fold(connection)
+    await connection.execute("delete from agency_hours_folded where agency_id = $1", ours)
+    repair = "select repair_call_stats(null, '2000-01-01', '2100-01-01')"
+    assert await raised_by(connection, lambda: connection.execute(repair)) == {ours}
+
+
 async def test_a_repair_of_the_findings_raises_the_agency_that_was_wrong(
     connection: asyncpg.Connection, given: Given
 ) -> None:

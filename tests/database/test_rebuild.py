@@ -93,6 +93,24 @@ async def test_what_was_found_is_repaired_as_well(connection):
     assert await connection.fetchval("select count(*) from agency_findings_folded") == 0
 
 
+async def test_an_agencys_hours_are_repaired_as_well(connection):
+    agency = await agency_with_calls(connection, "2026-02-10", "2026-02-11")
+    await fold(connection)
+    await connection.execute("delete from agency_hours_folded where stat_date = '2026-02-10'")
+    await connection.execute("update agency_hours_folded set total_calls_by_hour[3] = 9")
+    assert (await rebuilt(connection))[0] == 2
+    assert await connection.fetchval("select count(*) from agency_hours_drift(null, '2000-01-01', '2100-01-01')") == 0
+    await connection.execute("delete from agencies where id = $1", agency)
+    await fold(connection)
+    await connection.execute(
+        "insert into agency_hours_folded values ($1, '2025-02-10', array_fill(2, '{24}'), array_fill(0, '{24}'),"
+        " array_fill(0, '{24}'))",
+        agency,
+    )
+    assert (await rebuilt(connection, agency=agency))[0] == 1
+    assert await connection.fetchval("select count(*) from agency_hours_folded") == 0
+
+
 async def test_counts_of_an_agency_that_is_gone_are_cleared(connection):
     gone = uuid4()
     await connection.execute(

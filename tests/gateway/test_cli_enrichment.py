@@ -112,7 +112,7 @@ async def test_more_calls_than_fit_a_chunk_are_all_queued(
     assert await connection.fetchval("select count(*) from enrichment_queue") == 2500
 
 
-async def test_reconcile_shows_which_texts_are_off(
+async def test_reconcile_shows_which_texts_and_hours_are_off(
     database: Database, given: Given, connection: asyncpg.Connection
 ) -> None:
     now = await connection.fetchval("select now()")
@@ -120,8 +120,10 @@ async def test_reconcile_shows_which_texts_are_off(
     await fold(connection)
     await connection.execute("update call_findings_folded set count = 1")
     await connection.execute("delete from agency_findings_folded")
+    await connection.execute("update agency_hours_folded set meetings_booked_by_hour[7] = 4")
     shown = run(database.dsn, "reconcile", COLUMNS="200")
     assert shown.returncode == 1
+    assert "agency_meetings_booked_by_hour 4, " in shown.stdout
     assert "agency_objection_texts 3, agency_objection_texts_handled 3, objection_texts 2" in shown.stdout
 
 

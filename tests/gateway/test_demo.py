@@ -1,5 +1,6 @@
 """The demo as a newcomer meets it: a process that sets everything up, says how to use it, and leaves nothing behind."""
 
+import asyncio
 import os
 import re
 import shlex
@@ -13,10 +14,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import httpx2
 import psutil
 import pytest
 
+from database.embedded import attach
+from gateway.demo import DATABASE
 from rest_compat.routes import ROWS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -175,6 +179,32 @@ def test_a_killed_demo_leaves_neither_postgresql_nor_a_worker_behind(folder: Pat
     assert demo.postgres()
     demo.end(signal.SIGKILL)
     assert demo.gone_within(30)
+
+
+def test_data_of_a_demo_that_was_migrated_otherwise_are_to_be_begun_anew(folder: Path) -> None:
+    demo = Demo(folder)
+    demo.said()
+    server = attach(folder / "data" / "postgres")
+    assert server
+
+    async def forget_the_last_file() -> None:
+        connection = await asyncpg.connect(server.dsn(DATABASE))
+        await connection.execute(
+            "delete from gateway_migrations.schema_migrations"
+            " where version = (select max(version) from gateway_migrations.schema_migrations)"
+        )
+        await connection.close()
+
+    asyncio.run(forget_the_last_file())
+    demo.end(signal.SIGTERM)
+    assert demo.gone_within(15)
+    command = f"from gateway.cli import app; app(['demo', '--port', '0', '--data-dir', '{folder}/data'])"
+    refused = subprocess.run([sys.executable, "-c", command], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2
+    said = " ".join(refused.stderr.split())
+    assert "already exists" in said
+    assert "make demo RESET=1" in said
+    assert demo.gone_within(15)
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_started(folder: Path) -> None:

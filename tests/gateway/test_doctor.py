@@ -234,8 +234,10 @@ async def test_a_rollup_that_drifted_is_found(database, connection):
         " values ($1, (now() at time zone 'UTC')::date, 'signal', 'Invented', 1, 0)",
         agency,
     )
+    await connection.execute("delete from agency_hours_folded")
     [rollup] = await found(database.dsn, "rollup")
-    assert rollup.words.startswith("1 rows of call_stats_folded, 1 rows of agency_findings_folded of the last 7 days")
+    tables = ("call_stats_folded", "agency_hours_folded", "agency_findings_folded")
+    assert rollup.words.startswith(f"{', '.join(f'1 rows of {table}' for table in tables)} of the last 7 days")
 
 
 @pytest.mark.parametrize(("skew", "words"), [(95, "95 s ahead of"), (-95, "95 s behind")])

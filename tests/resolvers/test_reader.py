@@ -135,6 +135,8 @@ async def test_what_an_agency_has_as_a_whole_is_read_only_when_nothing_narrows_a
         assert re.findall(r"\w+_findings_folded", sql) == [
             "agency_findings_folded" if whole else "call_findings_folded"
         ]
+        sql, _ = composed(HEATMAP, viewer, filters)
+        assert re.findall(r"\w+_folded", sql) == ["agency_hours_folded" if whole else "call_stats_folded"]
 
 
 async def test_no_value_a_caller_binds_can_take_the_place_of_the_viewers() -> None:

@@ -36,19 +36,6 @@ select
 from pending_call_counts as p;
 comment on view call_stats_parts is 'Several rows a day, campaign and client; their sums are those of call_stats_daily.';
 
-create function add_in_hour(hours integer[], hour integer, number integer) returns integer[]
-language plpgsql immutable parallel safe as $$
-begin
-    if number <> 0 then
-        hours[hour + 1] := hours[hour + 1] + number;
-    end if;
-    return hours;
-end
-$$;
-create aggregate sum_by_hour(hour integer, number integer) (
-    sfunc = add_in_hour, stype = integer[], initcond = '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}'
-);
-
 -- One row for each (agency, day, campaign, client) where the rollup is not what the calls add up to, with what is
 -- missing (or, negative, too much). `calls`, the rollup and the log of what is not yet in it are read in one snapshot, so
 -- the difference is exact, whoever is writing meanwhile. Null agency: all of them.
@@ -188,73 +175,7 @@ create function call_stats_drift(agency uuid, from_day date, to_day date) return
     ) or 0 <> any (d.total_calls_by_hour || d.connected_calls_by_hour || d.meetings_booked_by_hour)
 $$;
 
--- One row for each row of the two tables of findings that is not what the calls add up to, as call_stats_drift.
-create function call_findings_drift(agency uuid, from_day date, to_day date) returns table (
-    of_agency_only boolean, agency_id uuid, stat_date date, campaign_id uuid, client_id uuid, kind finding_kind, text text,
-    count numeric, handled numeric
-) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
-    with raw as (
-        select
-            c.agency_id, call_day(c.started_at) as stat_date, c.campaign_id, c.client_id, f.kind, f.text,
-            count(*) as count, sum(f.handled) as handled
-        from calls as c
-        cross join lateral call_findings(c) as f
-        where (agency is null or c.agency_id = agency)
-            and c.started_at >= from_day::timestamp at time zone 'UTC'
-            and c.started_at < (to_day + 1)::timestamp at time zone 'UTC'
-        group by 1, 2, 3, 4, 5, 6
-        union all
-        select p.agency_id, p.stat_date, p.campaign_id, p.client_id, p.kind, p.text, -p.count, -p.handled
-        from pending_call_findings as p
-        where (agency is null or p.agency_id = agency) and p.stat_date between from_day and to_day
-    )
-    select
-        of_agency_only, agency_id, stat_date, campaign_id, client_id, kind, text, sum(count), sum(handled)
-    from (
-        select false as of_agency_only, r.* from raw as r
-        union all
-        select true, r.agency_id, r.stat_date, null, null, r.kind, r.text, r.count, r.handled from raw as r
-        union all
-        select false, d.agency_id, d.stat_date, d.campaign_id, d.client_id, d.kind, d.text, -d.count, -d.handled
-        from call_findings_folded as d
-        where (agency is null or d.agency_id = agency) and d.stat_date between from_day and to_day
-        union all
-        select true, d.agency_id, d.stat_date, null, null, d.kind, d.text, -d.count, -d.handled
-        from agency_findings_folded as d
-        where (agency is null or d.agency_id = agency) and d.stat_date between from_day and to_day
-    ) as sides
-    group by of_agency_only, agency_id, stat_date, campaign_id, client_id, kind, text
-    having sum(count) <> 0 or sum(handled) <> 0
-$$;
-
--- Has the changes that wait folded, unless somebody else is at it or this transaction's snapshot is an old one. Whoever
--- leaves them leaves them to the next: nobody waits for the lock, so nobody can wait for it in a circle.
-create function try_fold_call_changes() returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
-begin
-    if current_setting('transaction_isolation') <> 'read committed'
-        or not pg_try_advisory_xact_lock(hashtextextended('fold_call_changes', 0))
-    then
-        return false;
-    end if;
-    perform fold_call_changes(false, null, null, null);
-    return true;
-end
-$$;
-
--- At commit, about once in 512 changes, and once however many a transaction has made.
-create function fold_at_commit() returns trigger
-language plpgsql security definer set search_path = public, pg_temp as $$
-begin
-    if current_setting('call_changes.folded_in', true) is distinct from pg_current_xact_id()::text then
-        perform set_config('call_changes.folded_in', pg_current_xact_id()::text, true);
-        perform try_fold_call_changes();
-    end if;
-    return null;
-end
-$$;
-
--- Makes both rollups what the calls of these days add up to, and gives the number of rows that were not.
+-- Makes the rollups what the calls of these days add up to, and gives the number of rows that were not.
 create or replace function repair_call_stats(agency uuid, from_day date, to_day date) returns bigint
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
@@ -272,6 +193,7 @@ begin
     from (select agency_id, count(*) as changes from call_changes group by agency_id) as c;
     delete from call_changes;
     delete from call_stats_folded;
+    delete from agency_hours_folded;
     delete from call_findings_folded;
     delete from agency_findings_folded;
     return null;
@@ -321,20 +243,6 @@ begin
     -- Once more, because what a savepoint's fold (as above) could not see is not known for sure.
     perform try_fold_call_changes();
     return query select * from cron_job_logs as l where l.id = log_id;
-end
-$$;
-
--- Nobody's to call: Supabase grants its API's roles every function.
-revoke execute on function fold_call_changes(boolean, uuid, date, date) from public;
-revoke execute on function try_fold_call_changes() from public;
-do $$
-declare
-    role_name text;
-begin
-    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
-        execute format('revoke execute on function fold_call_changes(boolean, uuid, date, date) from %I', role_name);
-        execute format('revoke execute on function try_fold_call_changes() from %I', role_name);
-    end loop;
 end
 $$;
 

@@ -1,134 +1,8 @@
 -- migrate:up
--- The rollups, and the folds that add the log of changes to them.
+-- The folds that add the log of changes to the rollups.
 
 set local lock_timeout = '10s';
 set local statement_timeout = '60s';
-
--- What the calls of a day, campaign or none and client or none add up to, but for the changes that wait for their fold.
--- Not to be read as it is: `call_stats_daily` and `call_stats_parts` (0012) have the rest. No foreign keys: it is derived,
--- and follows `calls` through every change of theirs. An average is kept as its sum and the number of calls behind it:
--- both add up, an average does not. Hours are arrays of 24, of which the first is midnight's (UTC).
-create table call_stats_folded (
-    stat_date date not null,
-    agency_id uuid not null,
-    campaign_id uuid,
-    client_id uuid,
-    total_calls bigint not null default 0,
-    completed_calls bigint not null default 0,
-    failed_calls bigint not null default 0,
-    connected_calls bigint not null default 0,
-    conversations_had bigint not null default 0,
-    meetings_booked bigint not null default 0,
-    qualified_leads bigint not null default 0,
-    total_duration_seconds bigint not null default 0,
-    inbound_calls bigint not null default 0,
-    outbound_calls bigint not null default 0,
-    positive_sentiment_calls bigint not null default 0,
-    neutral_sentiment_calls bigint not null default 0,
-    negative_sentiment_calls bigint not null default 0,
-    objections_encountered bigint not null default 0,
-    issues_resolved bigint not null default 0,
-    escalations bigint not null default 0,
-    voicemail_calls bigint not null default 0,
-    callback_requested_calls bigint not null default 0,
-    not_interested_calls bigint not null default 0,
-    wrong_number_calls bigint not null default 0,
-    dnc_requested_calls bigint not null default 0,
-    gatekeeper_blocked_calls bigint not null default 0,
-    no_answer_calls bigint not null default 0,
-    conversation_calls bigint not null default 0,
-    total_interruptions bigint not null default 0,
-    total_objections_handled bigint not null default 0,
-    total_buying_signals bigint not null default 0,
-    emails_sent bigint not null default 0,
-    sms_sent bigint not null default 0,
-    talk_ratio_sum numeric not null default 0,
-    talk_ratio_calls bigint not null default 0,
-    listen_ratio_sum numeric not null default 0,
-    listen_ratio_calls bigint not null default 0,
-    script_adherence_sum numeric not null default 0,
-    script_adherence_calls bigint not null default 0,
-    analyzed_calls bigint not null default 0,
-    analyzed_connected_calls bigint not null default 0,
-    total_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
-    connected_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
-    meetings_booked_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
-    updated_at timestamptz not null default now(),
-    unique nulls not distinct (agency_id, stat_date, campaign_id, client_id)
-) with (fillfactor = 80);
-create index call_stats_folded_by_campaign on call_stats_folded (agency_id, campaign_id, stat_date);
-create index call_stats_folded_by_client on call_stats_folded (agency_id, client_id, stat_date);
--- As they are in memory, so that the heatmap need not unpack them for each of the hours it adds up.
-alter table call_stats_folded
-alter column total_calls_by_hour set storage plain,
-alter column connected_calls_by_hour set storage plain,
-alter column meetings_booked_by_hour set storage plain;
-alter table call_stats_folded enable row level security;
-
--- Texts are of any length and an index entry is not: a spelling is known by half of its SHA-256.
--- (Not in SQL: `convert_to` counts as stable, so it would not be inlined, and be planned anew by each statement.)
-create function finding_key(spelling text) returns uuid
-language plpgsql immutable strict parallel safe as $$
-begin
-    return encode(substring(sha256(convert_to(spelling, 'UTF8')) for 16), 'hex')::uuid;
-end
-$$;
-
--- How often a text was found. Counts are in no index, so that counting on rewrites no index entry as long as the page
--- has room, for which a fifth of it is left.
-create table call_findings_folded (
-    agency_id uuid not null,
-    campaign_id uuid,
-    client_id uuid,
-    text_key uuid not null generated always as (finding_key(text)) stored,
-    count integer not null,
-    handled integer not null,
-    stat_date date not null,
-    kind finding_kind not null,
-    text text not null,
-    unique nulls not distinct (agency_id, campaign_id, stat_date, client_id, kind, text_key)
-) with (fillfactor = 80);
-create index call_findings_folded_by_client on call_findings_folded (agency_id, client_id, stat_date);
-comment on table call_findings_folded is 'How often a text was found on a UTC day, for each campaign or none and client or none.';
-alter table call_findings_folded enable row level security;
-
-create table agency_findings_folded (
-    agency_id uuid not null,
-    text_key uuid not null generated always as (finding_key(text)) stored,
-    count integer not null,
-    handled integer not null,
-    stat_date date not null,
-    kind finding_kind not null,
-    text text not null,
-    unique (agency_id, stat_date, kind, text_key)
-) with (fillfactor = 80);
-comment on table agency_findings_folded is 'How often a text was found on a UTC day in all of an agency''s calls: for who may see them all and asks for all.';
-alter table agency_findings_folded enable row level security;
-
-create function add_hours(hours integer[], more integer[]) returns integer[]
-language plpgsql immutable parallel safe as $$
-begin
-    if 0 <> any (more) then
-        for place in 1 .. 24 loop
-            if more[place] <> 0 then
-                hours[place] := hours[place] + more[place];
-            end if;
-        end loop;
-    end if;
-    return hours;
-end
-$$;
-create aggregate sum_hours(more integer[]) (
-    sfunc = add_hours, stype = integer[], initcond = '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}'
-);
-
--- So many in one hour and none in the others, or null for none at all.
-create function in_hour(hour integer, number bigint) returns integer[]
-language sql immutable parallel safe as $$
-    select case
-        when number <> 0 then array_fill(0, array[hour]) || number::integer || array_fill(0, array[23 - hour])
-    end
-$$;
 
 -- Adds to the rollups what is in the log and can be seen, and takes it out of there; with `repairs`, also what they
 -- differ by from the calls of these days (and agency; null: all). Gives the number of rows that differed.
@@ -141,6 +15,7 @@ set search_path = public, pg_temp set enable_seqscan = off set enable_memoize = 
 set plan_cache_mode = force_generic_plan as $$
 declare
     emptied tid[];
+    emptied_hours tid[];
     emptied_findings tid[];
     emptied_agency_findings tid[];
     agencies uuid[];
@@ -176,6 +51,9 @@ begin
     ),
     drift as materialized (
         select * from call_stats_drift(agency, from_day, to_day) where repairs
+    ),
+    hours_drift as materialized (
+        select * from agency_hours_drift(agency, from_day, to_day) where repairs
     ),
     findings_drift as materialized (
         select * from call_findings_drift(agency, from_day, to_day) where repairs
@@ -315,6 +193,37 @@ begin
             updated_at = greatest(s.updated_at, excluded.updated_at)
         returning s.ctid as place, s.total_calls
     ),
+    posted_hours as (
+        insert into agency_hours_folded as s (
+            agency_id, stat_date, total_calls_by_hour, connected_calls_by_hour, meetings_booked_by_hour
+        )
+        select
+            agency_id, stat_date, sum_hours(total_calls_by_hour), sum_hours(connected_calls_by_hour),
+            sum_hours(meetings_booked_by_hour)
+        from (
+            select
+                c.agency_id, call_day(c.hour) as stat_date,
+                in_hour(call_hour(c.hour), sum(c.total_calls)::bigint) as total_calls_by_hour,
+                in_hour(call_hour(c.hour), sum(c.connected_calls)::bigint) as connected_calls_by_hour,
+                in_hour(call_hour(c.hour), sum(c.meetings_booked)::bigint) as meetings_booked_by_hour
+            from counted as c
+            group by c.agency_id, c.hour
+            union all
+            select
+                d.agency_id, d.stat_date, d.total_calls_by_hour, d.connected_calls_by_hour, d.meetings_booked_by_hour
+            from hours_drift as d
+        ) as sides
+        where coalesce(total_calls_by_hour, connected_calls_by_hour, meetings_booked_by_hour) is not null
+        group by agency_id, stat_date
+        order by agency_id, stat_date
+        on conflict (agency_id, stat_date) do update set
+            total_calls_by_hour = add_hours(s.total_calls_by_hour, excluded.total_calls_by_hour),
+            connected_calls_by_hour = add_hours(s.connected_calls_by_hour, excluded.connected_calls_by_hour),
+            meetings_booked_by_hour = add_hours(s.meetings_booked_by_hour, excluded.meetings_booked_by_hour)
+        returning
+            s.ctid as place,
+            0 = all (s.total_calls_by_hour || s.connected_calls_by_hour || s.meetings_booked_by_hour) as is_empty
+    ),
     found as (
         select
             t.agency_id, t.campaign_id, call_day(t.started_at) as stat_date, t.client_id, f.kind, f.text, f.count,
@@ -359,12 +268,22 @@ begin
     )
     select
         (select array_agg(place) from posted where total_calls = 0),
+        (select array_agg(place) from posted_hours where is_empty),
         (select array_agg(place) from posted_findings where count = 0 and handled = 0),
         (select array_agg(place) from posted_agency_findings where count = 0 and handled = 0),
-        (select array_agg(agency_id) from (select agency_id from drift union select agency_id from findings_drift) as a),
-        (select count(*) from drift) + (select count(*) from findings_drift),
+        (
+            select array_agg(agency_id)
+            from (
+                select agency_id from drift
+                union
+                select agency_id from hours_drift
+                union
+                select agency_id from findings_drift
+            ) as a
+        ),
+        (select count(*) from drift) + (select count(*) from hours_drift) + (select count(*) from findings_drift),
         (select tellings from told)
-    into emptied, emptied_findings, emptied_agency_findings, agencies, repaired, tellings_done;
+    into emptied, emptied_hours, emptied_findings, emptied_agency_findings, agencies, repaired, tellings_done;
 
     -- A day without calls has no row. One that was damaged may hold other counts still: it waits for its repair.
     if emptied is not null then
@@ -380,6 +299,9 @@ begin
             analyzed_connected_calls
         ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) and 0 = all (total_calls_by_hour || connected_calls_by_hour || meetings_booked_by_hour);
     end if;
+    if emptied_hours is not null then
+        delete from agency_hours_folded where ctid = any (emptied_hours);
+    end if;
     if emptied_findings is not null then
         delete from call_findings_folded where ctid = any (emptied_findings);
     end if;
@@ -391,6 +313,47 @@ begin
         raised := raise_data_version(agency);
     end loop;
     return repaired;
+end
+$$;
+
+-- Has the changes that wait folded, unless somebody else is at it or this transaction's snapshot is an old one. Whoever
+-- leaves them leaves them to the next: nobody waits for the lock, so nobody can wait for it in a circle.
+create function try_fold_call_changes() returns boolean
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed'
+        or not pg_try_advisory_xact_lock(hashtextextended('fold_call_changes', 0))
+    then
+        return false;
+    end if;
+    perform fold_call_changes(false, null, null, null);
+    return true;
+end
+$$;
+
+-- At commit, about once in 512 changes, and once however many a transaction has made.
+create function fold_at_commit() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    if current_setting('call_changes.folded_in', true) is distinct from pg_current_xact_id()::text then
+        perform set_config('call_changes.folded_in', pg_current_xact_id()::text, true);
+        perform try_fold_call_changes();
+    end if;
+    return null;
+end
+$$;
+
+-- Nobody's to call: Supabase grants its API's roles every function.
+revoke execute on function fold_call_changes(boolean, uuid, date, date) from public;
+revoke execute on function try_fold_call_changes() from public;
+do $$
+declare
+    role_name text;
+begin
+    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+        execute format('revoke execute on function fold_call_changes(boolean, uuid, date, date) from %I', role_name);
+        execute format('revoke execute on function try_fold_call_changes() from %I', role_name);
+    end loop;
 end
 $$;
 

@@ -1,0 +1,245 @@
+-- migrate:up
+-- The rollups that folds (0012) add the log of changes to, and in what two of them differ from the calls.
+
+set local lock_timeout = '10s';
+set local statement_timeout = '60s';
+
+-- What the calls of a day, campaign or none and client or none add up to, but for the changes that wait for their fold.
+-- Not to be read as it is: `call_stats_daily` and `call_stats_parts` (0013) have the rest. No foreign keys: it is derived,
+-- and follows `calls` through every change of theirs. An average is kept as its sum and the number of calls behind it:
+-- both add up, an average does not. Hours are arrays of 24, of which the first is midnight's (UTC).
+create table call_stats_folded (
+    stat_date date not null,
+    agency_id uuid not null,
+    campaign_id uuid,
+    client_id uuid,
+    total_calls bigint not null default 0,
+    completed_calls bigint not null default 0,
+    failed_calls bigint not null default 0,
+    connected_calls bigint not null default 0,
+    conversations_had bigint not null default 0,
+    meetings_booked bigint not null default 0,
+    qualified_leads bigint not null default 0,
+    total_duration_seconds bigint not null default 0,
+    inbound_calls bigint not null default 0,
+    outbound_calls bigint not null default 0,
+    positive_sentiment_calls bigint not null default 0,
+    neutral_sentiment_calls bigint not null default 0,
+    negative_sentiment_calls bigint not null default 0,
+    objections_encountered bigint not null default 0,
+    issues_resolved bigint not null default 0,
+    escalations bigint not null default 0,
+    voicemail_calls bigint not null default 0,
+    callback_requested_calls bigint not null default 0,
+    not_interested_calls bigint not null default 0,
+    wrong_number_calls bigint not null default 0,
+    dnc_requested_calls bigint not null default 0,
+    gatekeeper_blocked_calls bigint not null default 0,
+    no_answer_calls bigint not null default 0,
+    conversation_calls bigint not null default 0,
+    total_interruptions bigint not null default 0,
+    total_objections_handled bigint not null default 0,
+    total_buying_signals bigint not null default 0,
+    emails_sent bigint not null default 0,
+    sms_sent bigint not null default 0,
+    talk_ratio_sum numeric not null default 0,
+    talk_ratio_calls bigint not null default 0,
+    listen_ratio_sum numeric not null default 0,
+    listen_ratio_calls bigint not null default 0,
+    script_adherence_sum numeric not null default 0,
+    script_adherence_calls bigint not null default 0,
+    analyzed_calls bigint not null default 0,
+    analyzed_connected_calls bigint not null default 0,
+    total_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
+    connected_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
+    meetings_booked_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
+    updated_at timestamptz not null default now(),
+    unique nulls not distinct (agency_id, stat_date, campaign_id, client_id)
+) with (fillfactor = 80);
+create index call_stats_folded_by_campaign on call_stats_folded (agency_id, campaign_id, stat_date);
+create index call_stats_folded_by_client on call_stats_folded (agency_id, client_id, stat_date);
+-- As they are in memory, so that the heatmap need not unpack them for each of the hours it adds up.
+alter table call_stats_folded
+alter column total_calls_by_hour set storage plain,
+alter column connected_calls_by_hour set storage plain,
+alter column meetings_booked_by_hour set storage plain;
+alter table call_stats_folded enable row level security;
+
+-- The hours again, one row a day: adding up those of each campaign and client took more than half of a dashboard's time.
+create table agency_hours_folded (
+    agency_id uuid not null,
+    stat_date date not null,
+    total_calls_by_hour integer[] not null,
+    connected_calls_by_hour integer[] not null,
+    meetings_booked_by_hour integer[] not null,
+    unique (agency_id, stat_date)
+) with (fillfactor = 80);
+alter table agency_hours_folded
+alter column total_calls_by_hour set storage plain,
+alter column connected_calls_by_hour set storage plain,
+alter column meetings_booked_by_hour set storage plain;
+comment on table agency_hours_folded is 'The hours of call_stats_folded in all of an agency''s calls: for who may see them all and asks for all.';
+alter table agency_hours_folded enable row level security;
+
+-- Texts are of any length and an index entry is not: a spelling is known by half of its SHA-256.
+-- (Not in SQL: `convert_to` counts as stable, so it would not be inlined, and be planned anew by each statement.)
+create function finding_key(spelling text) returns uuid
+language plpgsql immutable strict parallel safe as $$
+begin
+    return encode(substring(sha256(convert_to(spelling, 'UTF8')) for 16), 'hex')::uuid;
+end
+$$;
+
+-- How often a text was found. Counts are in no index, so that counting on rewrites no index entry as long as the page
+-- has room, for which a fifth of it is left.
+create table call_findings_folded (
+    agency_id uuid not null,
+    campaign_id uuid,
+    client_id uuid,
+    text_key uuid not null generated always as (finding_key(text)) stored,
+    count integer not null,
+    handled integer not null,
+    stat_date date not null,
+    kind finding_kind not null,
+    text text not null,
+    unique nulls not distinct (agency_id, campaign_id, stat_date, client_id, kind, text_key)
+) with (fillfactor = 80);
+create index call_findings_folded_by_client on call_findings_folded (agency_id, client_id, stat_date);
+comment on table call_findings_folded is 'How often a text was found on a UTC day, for each campaign or none and client or none.';
+alter table call_findings_folded enable row level security;
+
+create table agency_findings_folded (
+    agency_id uuid not null,
+    text_key uuid not null generated always as (finding_key(text)) stored,
+    count integer not null,
+    handled integer not null,
+    stat_date date not null,
+    kind finding_kind not null,
+    text text not null,
+    unique (agency_id, stat_date, kind, text_key)
+) with (fillfactor = 80);
+comment on table agency_findings_folded is 'How often a text was found on a UTC day in all of an agency''s calls: for who may see them all and asks for all.';
+alter table agency_findings_folded enable row level security;
+
+create function add_hours(hours integer[], more integer[]) returns integer[]
+language plpgsql immutable parallel safe as $$
+begin
+    if 0 <> any (more) then
+        for place in 1 .. 24 loop
+            if more[place] <> 0 then
+                hours[place] := hours[place] + more[place];
+            end if;
+        end loop;
+    end if;
+    return hours;
+end
+$$;
+create aggregate sum_hours(more integer[]) (
+    sfunc = add_hours, stype = integer[], initcond = '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}'
+);
+
+-- So many in one hour and none in the others, or null for none at all.
+create function in_hour(hour integer, number bigint) returns integer[]
+language sql immutable parallel safe as $$
+    select case
+        when number <> 0 then array_fill(0, array[hour]) || number::integer || array_fill(0, array[23 - hour])
+    end
+$$;
+
+create function add_in_hour(hours integer[], hour integer, number integer) returns integer[]
+language plpgsql immutable parallel safe as $$
+begin
+    if number <> 0 then
+        hours[hour + 1] := hours[hour + 1] + number;
+    end if;
+    return hours;
+end
+$$;
+create aggregate sum_by_hour(hour integer, number integer) (
+    sfunc = add_in_hour, stype = integer[], initcond = '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}'
+);
+
+-- One row for each agency's day whose hours are not what the calls add up to, as call_stats_drift (0013).
+create function agency_hours_drift(agency uuid, from_day date, to_day date) returns table (
+    agency_id uuid, stat_date date,
+    total_calls_by_hour integer[], connected_calls_by_hour integer[], meetings_booked_by_hour integer[]
+) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
+    select d.*
+    from (
+        select
+            agency_id, stat_date, sum_hours(total_calls_by_hour) as total_calls_by_hour,
+            sum_hours(connected_calls_by_hour) as connected_calls_by_hour,
+            sum_hours(meetings_booked_by_hour) as meetings_booked_by_hour
+        from (
+            select
+                r.agency_id, call_day(r.started_at) as stat_date,
+                sum_by_hour(call_hour(r.started_at), r.total_calls) as total_calls_by_hour,
+                sum_by_hour(call_hour(r.started_at), r.connected_calls) as connected_calls_by_hour,
+                sum_by_hour(call_hour(r.started_at), r.meetings_booked) as meetings_booked_by_hour
+            from (
+                select c.agency_id, c.started_at, n.total_calls, n.connected_calls, n.meetings_booked
+                from calls as c
+                cross join lateral call_counts(c) as n
+                union all
+                select p.agency_id, p.started_at, -p.total_calls, -p.connected_calls, -p.meetings_booked
+                from pending_call_counts as p
+            ) as r
+            where (agency is null or r.agency_id = agency)
+                and r.started_at >= from_day::timestamp at time zone 'UTC'
+                and r.started_at < (to_day + 1)::timestamp at time zone 'UTC'
+            group by r.agency_id, call_day(r.started_at)
+            union all
+            select
+                s.agency_id, s.stat_date,
+                array(select -h from unnest(s.total_calls_by_hour) as h),
+                array(select -h from unnest(s.connected_calls_by_hour) as h),
+                array(select -h from unnest(s.meetings_booked_by_hour) as h)
+            from agency_hours_folded as s
+            where (agency is null or s.agency_id = agency) and s.stat_date between from_day and to_day
+        ) as sides
+        group by agency_id, stat_date
+    ) as d
+    where 0 <> any (d.total_calls_by_hour || d.connected_calls_by_hour || d.meetings_booked_by_hour)
+$$;
+
+-- One row for each row of the two tables of findings that is not what the calls add up to, as call_stats_drift (0013).
+create function call_findings_drift(agency uuid, from_day date, to_day date) returns table (
+    of_agency_only boolean, agency_id uuid, stat_date date, campaign_id uuid, client_id uuid, kind finding_kind, text text,
+    count numeric, handled numeric
+) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
+    with raw as (
+        select
+            c.agency_id, call_day(c.started_at) as stat_date, c.campaign_id, c.client_id, f.kind, f.text,
+            count(*) as count, sum(f.handled) as handled
+        from calls as c
+        cross join lateral call_findings(c) as f
+        where (agency is null or c.agency_id = agency)
+            and c.started_at >= from_day::timestamp at time zone 'UTC'
+            and c.started_at < (to_day + 1)::timestamp at time zone 'UTC'
+        group by 1, 2, 3, 4, 5, 6
+        union all
+        select p.agency_id, p.stat_date, p.campaign_id, p.client_id, p.kind, p.text, -p.count, -p.handled
+        from pending_call_findings as p
+        where (agency is null or p.agency_id = agency) and p.stat_date between from_day and to_day
+    )
+    select
+        of_agency_only, agency_id, stat_date, campaign_id, client_id, kind, text, sum(count), sum(handled)
+    from (
+        select false as of_agency_only, r.* from raw as r
+        union all
+        select true, r.agency_id, r.stat_date, null, null, r.kind, r.text, r.count, r.handled from raw as r
+        union all
+        select false, d.agency_id, d.stat_date, d.campaign_id, d.client_id, d.kind, d.text, -d.count, -d.handled
+        from call_findings_folded as d
+        where (agency is null or d.agency_id = agency) and d.stat_date between from_day and to_day
+        union all
+        select true, d.agency_id, d.stat_date, null, null, d.kind, d.text, -d.count, -d.handled
+        from agency_findings_folded as d
+        where (agency is null or d.agency_id = agency) and d.stat_date between from_day and to_day
+    ) as sides
+    group by of_agency_only, agency_id, stat_date, campaign_id, client_id, kind, text
+    having sum(count) <> 0 or sum(handled) <> 0
+$$;
+
+-- migrate:down
+-- Forward only.
