@@ -14,10 +14,10 @@ from bench.servers.sections import PAGE, SQL, TEXTS
 from bench.servers.tokens import days_of
 from bench.serving import Measured, all_started, check_equal, measure, postmaster
 from bench.statements import Recorded, statements_of
-from bench.tables import Middle, Table, compared, figure
+from bench.tables import Middle, Table, against, compared, figure
 from database.embedded import Server
 
-ROUNDS, SECONDS, CONCURRENCY = 3, 1.5, 8
+ROUNDS, SECONDS, CONCURRENCY = 5, 1.2, 8
 FEW = (1, 2, 4)
 
 
@@ -38,10 +38,10 @@ def main() -> list[Table]:
             measured = measure(
                 started, question, postmaster(server), rounds=ROUNDS, seconds=SECONDS, concurrency=CONCURRENCY
             )
+            servers = {name: rounds for name, rounds in measured.items() if name != FIXED.name}
             if question == "full":
                 measured |= _database_alone(server, dsn, agency)
-            middles = {name: Middle.of(rounds) for name, rounds in measured.items()}
-            fixed = figure(middles.pop(FIXED.name).per_second)
+            fixed = figure(Middle.of(measured.pop(FIXED.name)).per_second)
             notes = [
                 f"{CONCURRENCY} requests at a time, medians of {ROUNDS} rounds of {SECONDS} s, equal answers checked "
                 f"before. The floor of all: {fixed} requests/s with the same bytes every time. `{HANDLER.name}` is an "
@@ -49,7 +49,10 @@ def main() -> list[Table]:
                 "with the gateway's own statements for these two; pgbench runs an answer's statements one after the "
                 "other without any server."
             ]
-            tables.append(compared(title, middles, HANDLER.name, notes))
+            tables += [
+                compared(title, measured, HANDLER.name, notes),
+                against(f"{title}: the gateway beside each", servers, GATEWAY.name),
+            ]
         few = {
             number: measure(started[:-1], "full", postmaster(server), rounds=2, seconds=1, concurrency=number)
             for number in FEW

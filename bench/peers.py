@@ -12,16 +12,16 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from bench.contenders import GRAPHQL, HANDLER, VARIABLES, contenders
+from bench.contenders import GATEWAY, GRAPHQL, HANDLER, VARIABLES, contenders
 from bench.data import STANDARD, fill, new_database, postgres
 from bench.serving import Contender, all_started, check_equal, graphql_data, measure, postmaster
-from bench.tables import Middle, Table, compared
+from bench.tables import Table, against, compared
 from web.build import OLDEST_NODE, find_node, npm_of
 
 FOLDER = Path(__file__).parent / "peers"
 PEERS = ("postgraphile", "mercurius")
 INSTALL_SECONDS = 600
-ROUNDS, SECONDS, CONCURRENCY = 3, 1.5, 8
+ROUNDS, SECONDS, CONCURRENCY = 5, 1.2, 8
 
 _DOCUMENT = (FOLDER / "postgraphile" / "dashboard.graphql").read_text("utf-8")
 _POSTGRAPHILE: Mapping[str, bytes] = {
@@ -53,12 +53,14 @@ def main() -> list[Table]:
             measured = measure(
                 started, question, postmaster(server), rounds=ROUNDS, seconds=SECONDS, concurrency=CONCURRENCY
             )
-            middles = {name: Middle.of(rounds) for name, rounds in measured.items()}
             notes = [
                 f"{CONCURRENCY} requests at a time, medians of {ROUNDS} rounds of {SECONDS} s, equal answers checked "
                 f"before. Node {_version(node())}."
             ]
-            tables.append(compared(f"{title}, with peers", middles, HANDLER.name, notes))
+            tables += [
+                compared(f"{title}, with peers", measured, HANDLER.name, notes),
+                against(f"{title}: the gateway beside each peer", measured, GATEWAY.name),
+            ]
     return tables
 
 

@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,9 +55,14 @@ class Middle:
         )
 
 
-def compared(title: str, middles: Mapping[str, Middle], baseline: str, notes: Sequence[str] = ()) -> Table:
+Rounds = Mapping[str, Sequence[Measured]]
+"""What each contender did, round by round."""
+
+
+def compared(title: str, measured: Rounds, baseline: str, notes: Sequence[str] = ()) -> Table:
     """A row a contender, with the ratio of its requests/s to the baseline's."""
-    ratios = {name: middle.per_second / middles[baseline].per_second for name, middle in middles.items()}
+    middles = {name: Middle.of(rounds) for name, rounds in measured.items()}
+    ratios = {name: paired(rounds, measured[baseline], _per_second) for name, rounds in measured.items()}
     rows = [
         (
             name,
@@ -72,6 +77,29 @@ def compared(title: str, middles: Mapping[str, Middle], baseline: str, notes: Se
     ]
     columns = ("", "requests/s", f"of {baseline}", "server CPU ms", "PostgreSQL CPU ms", "p50 ms", "p99 ms")
     return Table(title, columns, rows, notes, ratios)
+
+
+def against(title: str, measured: Rounds, ours: str) -> Table:
+    """A row for each of the others, with the ratios of ours to it."""
+    rows = [
+        (
+            name,
+            figure(paired(measured[ours], rounds, _per_second)),
+            figure(paired(measured[ours], rounds, lambda one: one.server_ms)),
+        )
+        for name, rounds in measured.items()
+        if name != ours
+    ]
+    return Table(title, (f"{ours}'s, of", "requests/s", "server CPU"), rows)
+
+
+def paired(ones: Sequence[Measured], others: Sequence[Measured], of: Callable[[Measured], float]) -> float:
+    """The median of the rounds' ratios. What slowed the machine in a round slowed both."""
+    return median(of(one) / of(other) for one, other in zip(ones, others, strict=True))
+
+
+def _per_second(measured: Measured) -> float:
+    return measured.load.per_second
 
 
 def figure(value: float) -> str:

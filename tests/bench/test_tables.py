@@ -6,7 +6,7 @@ import pytest
 
 from bench.load import Load
 from bench.serving import Measured, comparable, difference
-from bench.tables import Middle, Table, bars, compared, figure, markdown, write
+from bench.tables import Middle, Table, against, bars, compared, figure, markdown, write
 
 
 def _measured(per_second: float, server_ms: float = 1.0) -> Measured:
@@ -19,10 +19,15 @@ def test_a_middle_is_the_median_of_each_figure_over_the_rounds() -> None:
 
 
 def test_a_ratio_is_of_the_baseline_in_the_same_table() -> None:
-    middles = {"ours": Middle.of([_measured(50)]), "base": Middle.of([_measured(20)])}
-    table = compared("A title", middles, "base")
+    """Of the same round: the machine is slower in the second and the third."""
+    measured = {
+        "ours": [_measured(50, 2.0), _measured(15, 6.0), _measured(20)],
+        "base": [_measured(20, 4.0), _measured(6, 12.0), _measured(10)],
+    }
+    table = compared("A title", measured, "base")
     assert table.bars == {"ours": 2.5, "base": 1.0}
-    assert table.rows[0][:3] == ("ours", "50.0", "2.50")
+    assert table.rows[0][:3] == ("ours", "20.0", "2.50")
+    assert against("A title", measured, "ours").rows == [("base", "2.50", "0.50")]
 
 
 def test_bars_are_as_long_as_their_ratios() -> None:
