@@ -195,9 +195,9 @@ def _read(origin: type, name: str, bind: Callable[[object], str]) -> str:
     metric = origin.metrics.get(name) if issubclass(origin, Measured) else None
     if metric is None:
         return f"shown.{name}"
-    if issubclass(origin, MeasuredColumns):
-        return f"[{bind(metric.value)}(row) for row in shown._rows]"
-    return f"sums[{metric.name!r}]" if isinstance(metric, Counter) else f"{bind(metric.value)}(sums)"
+    sums = "row" if issubclass(origin, MeasuredColumns) else "sums"
+    measure = f"{sums}[{metric.name!r}]" if isinstance(metric, Counter) else f"{bind(metric.value)}({sums})"
+    return f"[{measure} for row in shown._rows]" if sums == "row" else measure
 
 
 def _leaf(kind: GraphQLLeafType) -> Complete:
