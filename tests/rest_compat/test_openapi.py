@@ -198,7 +198,7 @@ async def test_a_500_and_a_503_fit_their_schemas(
     spec: Spec, gateway: Running, database: Database, given: Given
 ) -> None:
     user = await given.user(await given.agency())
-    for table in ("calls", "call_stats_folded", "call_batches"):
+    for table in ("calls", "call_stats_folded", "agency_hours_folded", "call_batches"):
         await given.connection.execute(f"drop table {table} cascade")
     with capture_logs():
         for report in REPORTS:
