@@ -8,7 +8,7 @@ from gateway.printed import ROOT, stale
 from tests.given import NOW, Given
 from tests.running import Running
 
-ROOMS = ("bench", "database", "docs", "enrichment", "gateway", "resolvers", "rest_compat", "tests", "web")
+ROOMS = ("bench", "database", "docs", "enrichment", "gateway", "resolvers", "rest_compat", "tests")
 
 
 def test_printed_files_are_what_the_code_prints() -> None:
