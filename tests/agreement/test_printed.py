@@ -19,7 +19,7 @@ def test_files_that_the_documents_name_are_there() -> None:
     named = {
         name
         for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
-        for name in re.findall(rf"`((?:{'|'.join(ROOMS)})/[\w./-]+)`", page.read_text("utf-8"))
+        for name in re.findall(rf"`((?:{'|'.join(ROOMS)})/[\w./-]+\.\w+)`", page.read_text("utf-8"))
     }
     assert len(named) > 10
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
