@@ -357,7 +357,8 @@ async def test_refusals_of_the_caller_come_in_the_media_type_asked_for(house: Ho
 async def test_who_asks_too_often_is_told_when_to_return(house: House) -> None:
     async with running(settings_for(house.database.dsn, rate_limit="1/minute")) as gateway:
         assert (await gateway.post(TOTAL, house.owner)).status_code == 200
-        answer = await gateway.post(TOTAL, house.owner)
+        # The second may still pass, where a minute turns between them.
+        _, answer = [await gateway.post(TOTAL, house.owner) for _ in range(2)]
         check_graphql_error(answer, 429, "RATE_LIMITED")
         assert 1 <= int(answer.headers["retry-after"]) <= 120
         # The share is the user's, not the door's.
