@@ -112,7 +112,7 @@ def _unchanged(stack: ExitStack, server: Server, dsn: str, agency: Agency, reusi
     size = str(len(reusing.ask("full")))
     fixed = Contender(FIXED.name, FIXED.command, FIXED.bodies, shaped=None, environment={"FIXED_BYTES": size})
     both = [reusing, stack.enter_context(started(fixed, dsn, agency))]
-    measured = measure(both, "full", postmaster(server), rounds=7, seconds=1, concurrency=8)
+    measured = measure(both, "full", postmaster(server), rounds=21, seconds=0.5, concurrency=8)
     note = f"The whole dashboard, nothing written meanwhile, beside an application that answers {size} fixed bytes."
     return compared("Unchanged data", measured, FIXED.name, [note])
 
