@@ -39,7 +39,7 @@ def _metrics() -> str:
         "# Metrics",
         "",
         "Printed from `resolvers/metrics.py` by `make docs`. What one call adds to a counter is defined once, in the",
-        "SQL function `call_counts` (`database/migrations/0010_call_changes.sql`).",
+        "SQL function `call_counts` (`database/migrations/0011_call_changes.sql`).",
         "",
         "Percentages run from 0 to 100 with one decimal, ratios from 0 to 1 with four; ties round half away from zero.",
         "Where there is nothing to divide by, GraphQL says `null` and the legacy endpoints say 0.",

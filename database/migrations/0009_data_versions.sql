@@ -47,7 +47,7 @@ end
 $$;
 
 -- For tables with an agency of their own; a row that moves raises both. A call needs no trigger:
--- the log of what was changed in calls (0010) is counted with these rows.
+-- the log of what was changed in calls (0011) is counted with these rows.
 create function raise_versions_of_inserted() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin

@@ -6,7 +6,7 @@ set local statement_timeout = '60s';
 
 -- One row a call that was written: what it is now, and what it was until then (`was_`), null where it was not, or is no
 -- more; all that counting it, and finding in it, may depend on. Empty lists are null too, and never unpacked. Written with
--- the call, in its transaction. The rollups are added up from these rows by folds (0012), each of very many, and what no
+-- the call, in its transaction. The rollups are added up from these rows by folds (0013), each of very many, and what no
 -- fold has added yet is added by whoever reads. So no writer waits for another, and nobody misses a call.
 -- Both sides in one row, because two rows cost twice as much to insert, to delete and to carry through a fold. A call
 -- that moves to another time, campaign or client has two all the same.

@@ -1,11 +1,11 @@
 -- migrate:up
--- The rollups that folds (0012) add the log of changes to, and in what two of them differ from the calls.
+-- The rollups that folds (0013) add the log of changes to, and in what two of them differ from the calls.
 
 set local lock_timeout = '10s';
 set local statement_timeout = '60s';
 
 -- What the calls of a day, campaign or none and client or none add up to, but for the changes that wait for their fold.
--- Not to be read as it is: `call_stats_daily` and `call_stats_parts` (0013) have the rest. No foreign keys: it is derived,
+-- Not to be read as it is: `call_stats_daily` and `call_stats_parts` (0014) have the rest. No foreign keys: it is derived,
 -- and follows `calls` through every change of theirs. An average is kept as its sum and the number of calls behind it:
 -- both add up, an average does not. Hours are arrays of 24, of which the first is midnight's (UTC).
 create table call_stats_folded (
@@ -159,7 +159,7 @@ create aggregate sum_by_hour(hour integer, number integer) (
     sfunc = add_in_hour, stype = integer[], initcond = '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}'
 );
 
--- One row for each agency's day whose hours are not what the calls add up to, as call_stats_drift (0013).
+-- One row for each agency's day whose hours are not what the calls add up to, as call_stats_drift (0014).
 create function agency_hours_drift(agency uuid, from_day date, to_day date) returns table (
     agency_id uuid, stat_date date,
     total_calls_by_hour integer[], connected_calls_by_hour integer[], meetings_booked_by_hour integer[]
@@ -202,7 +202,7 @@ create function agency_hours_drift(agency uuid, from_day date, to_day date) retu
     where 0 <> any (d.total_calls_by_hour || d.connected_calls_by_hour || d.meetings_booked_by_hour)
 $$;
 
--- One row for each row of the two tables of findings that is not what the calls add up to, as call_stats_drift (0013).
+-- One row for each row of the two tables of findings that is not what the calls add up to, as call_stats_drift (0014).
 create function call_findings_drift(agency uuid, from_day date, to_day date) returns table (
     of_agency_only boolean, agency_id uuid, stat_date date, campaign_id uuid, client_id uuid, kind finding_kind, text text,
     count numeric, handled numeric
