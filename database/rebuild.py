@@ -1,11 +1,14 @@
 """Recounts the daily rollups from the calls, a chunk at a time, while others go on writing."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+
+from database.lost import LOST
 
 _CHUNKS = (Path(__file__).parent / "sql" / "rebuild_chunks.sql").read_text("utf-8")
 _KNOWN = """
@@ -16,10 +19,12 @@ select exists (select from agencies where id = $1)
     or exists (select from agency_findings_folded where agency_id = $1)
 """
 _REPAIR = "select repair_call_stats($1, $2, $3)"
+_ENDS_WITH_ITS_CLIENT = "set local client_connection_check_interval = '2s'"
+MOST_REASONS = 5
 
 
 class RebuildError(Exception):
-    """What was asked for cannot be rebuilt; the message says why."""
+    """What was asked for cannot be rebuilt, or not all of it; the message says why."""
 
 
 async def rebuild(
@@ -33,10 +38,12 @@ async def rebuild(
     """Makes the rollups what the calls of these days add up to and gives the number of rows repaired.
 
     None means all: every agency, from the first or to the last day with calls or counts. Each chunk, a month of an
-    agency, is a transaction, so what was done stays done when a later one fails. `progress` hears chunks done and all.
+    agency, is a transaction, so what was done stays done when a later one fails, and one that fails stops no other.
+    `progress` hears chunks done and all.
 
     Raises:
-        RebuildError: no such agency, the days are the wrong way round, or a transaction is open on this connection.
+        RebuildError: no such agency, the days are the wrong way round, a transaction is open on this connection, or some
+            chunks could not be rebuilt (after all the others were).
     """
     if connection.is_in_transaction():
         raise RebuildError("a transaction is open on this connection, and each chunk is to be one of its own")
@@ -46,8 +53,32 @@ async def rebuild(
         raise RebuildError(f"there is no agency {agency}")
     chunks = await connection.fetch(_CHUNKS, agency, from_day, to_day)
     repaired = 0
+    failures = []
     progress(0, len(chunks))
     for done, chunk in enumerate(chunks, start=1):
-        repaired += await connection.fetchval(_REPAIR, *chunk)
+        try:
+            repaired += await _repair(connection, *chunk)
+        except LOST:
+            raise
+        except asyncpg.PostgresError as error:
+            failures.append(f"agency {chunk['agency_id']}, {chunk['from_day']} to {chunk['to_day']}: {error}")
         progress(done, len(chunks))
+    if failures:
+        more = f" And {len(failures) - MOST_REASONS} more." if len(failures) > MOST_REASONS else ""
+        raise RebuildError(
+            f"{len(failures)} of {len(chunks)} months could not be rebuilt; {repaired} rows of the others were repaired. "
+            + "; ".join(failures[:MOST_REASONS])
+            + f".{more}"
+        )
     return repaired
+
+
+async def _repair(connection: asyncpg.Connection, agency: UUID, from_day: date, to_day: date) -> int:
+    # What others commit while the repair waits for its turn has to be seen, whatever the database's default is.
+    async with connection.transaction(isolation="read_committed"):
+        # Where the client is gone, by kill -9 or a lost line, the server does not go on for it; not every platform can tell.
+        with suppress(asyncpg.PostgresError):
+            async with connection.transaction():
+                await connection.execute(_ENDS_WITH_ITS_CLIENT)
+        repaired: int = await connection.fetchval(_REPAIR, agency, from_day, to_day)
+        return repaired

@@ -36,7 +36,14 @@ class Connections:
             command_timeout=STATEMENT_SECONDS,
             max_inactive_connection_lifetime=60,
             statement_cache_size=0 if self._pooled else 100,
-            server_settings={} if self._pooled else {"application_name": "voice-analytics-worker", "jit": "off"},
+            # Folds and repairs have to see what others commit meanwhile, whatever the database's default is.
+            server_settings={}
+            if self._pooled
+            else {
+                "application_name": "voice-analytics-worker",
+                "jit": "off",
+                "default_transaction_isolation": "read committed",
+            },
         )
 
     async def close(self) -> None:

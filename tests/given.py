@@ -29,6 +29,13 @@ async def fold(connection: asyncpg.Connection) -> None:
     assert await connection.fetchval("select count(*) from call_changes") == 0
 
 
+async def damage(connection: asyncpg.Connection, statement: str, *values: object) -> None:
+    """Writes into the rollups' tables, where rows that no fold writes are passed over otherwise."""
+    async with connection.transaction():
+        await connection.execute("set local call_changes.folding = 'on'")
+        await connection.execute(statement, *values)
+
+
 class Given:
     """Writes facts through the real insert path."""
 

@@ -18,15 +18,21 @@ create table agencies (
     name text not null,
     slug text not null unique,
     created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now()
+    updated_at timestamptz not null default now(),
+    -- Times that PostgreSQL knows and others do not (infinity, years before Christ, a zero time read east of Greenwich) are
+    -- refused wherever they could come in.
+    constraint agencies_created_at_is_1970_to_2199
+    check (created_at >= '1970-01-01 00:00+00' and created_at < '2200-01-01 00:00+00')
 );
 
 -- The composite keys below (agency_id, id) exist so that a reference can carry its agency:
 -- a row of one agency can then never point at a row of another.
+-- No table inherits from one of these: rows that were written into it would show, and none of the triggers would know.
 create table clients (
     id uuid primary key default gen_random_uuid(),
     agency_id uuid not null references agencies on delete cascade,
     name text not null,
+    constraint clients_has_no_children check (tableoid::regclass::text in ('clients', 'public.clients')),
     unique (agency_id, id)
 );
 
@@ -36,6 +42,7 @@ create table users (
     role user_role not null,
     client_id uuid,
     email text,
+    constraint users_has_no_children check (tableoid::regclass::text in ('users', 'public.users')),
     foreign key (agency_id, client_id) references clients (agency_id, id) on delete set null (client_id)
 );
 comment on column users.id is 'The `sub` of the user''s access token (auth.users.id on Supabase).';
@@ -46,6 +53,7 @@ create table campaigns (
     client_id uuid,
     name text not null,
     type campaign_type,
+    constraint campaigns_has_no_children check (tableoid::regclass::text in ('campaigns', 'public.campaigns')),
     unique (agency_id, id),
     foreign key (agency_id, client_id) references clients (agency_id, id) on delete set null (client_id)
 );
@@ -59,6 +67,15 @@ create table call_batches (
     created_at timestamptz not null default now(),
     started_at timestamptz,
     completed_at timestamptz,
+    constraint call_batches_has_no_children check (tableoid::regclass::text in ('call_batches', 'public.call_batches')),
+    constraint call_batches_scheduled_for_is_1970_to_2199
+    check (scheduled_for >= '1970-01-01 00:00+00' and scheduled_for < '2200-01-01 00:00+00'),
+    constraint call_batches_created_at_is_1970_to_2199
+    check (created_at >= '1970-01-01 00:00+00' and created_at < '2200-01-01 00:00+00'),
+    constraint call_batches_started_at_is_1970_to_2199
+    check (started_at >= '1970-01-01 00:00+00' and started_at < '2200-01-01 00:00+00'),
+    constraint call_batches_completed_at_is_1970_to_2199
+    check (completed_at >= '1970-01-01 00:00+00' and completed_at < '2200-01-01 00:00+00'),
     unique (agency_id, id),
     foreign key (agency_id, campaign_id) references campaigns (agency_id, id) on delete set null (campaign_id)
 );
@@ -71,7 +88,8 @@ create table campaign_contacts (
     status contact_status not null default 'pending',
     call_id uuid,
     attempts integer not null default 0,
-    max_attempts integer not null default 3
+    max_attempts integer not null default 3,
+    constraint campaign_contacts_has_no_children check (tableoid::regclass::text in ('campaign_contacts', 'public.campaign_contacts'))
 );
 
 create index users_agency on users (agency_id, client_id);

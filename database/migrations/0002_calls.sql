@@ -33,9 +33,9 @@ create table calls (
     analyzed_at timestamptz,
     disposition call_disposition,
     sentiment call_sentiment,
-    talk_ratio numeric check (talk_ratio between 0 and 1),
-    listen_ratio numeric check (listen_ratio between 0 and 1),
-    script_adherence numeric check (script_adherence between 0 and 1),
+    talk_ratio numeric check (talk_ratio between 0 and 1 and scale(talk_ratio) <= 100),
+    listen_ratio numeric check (listen_ratio between 0 and 1 and scale(listen_ratio) <= 100),
+    script_adherence numeric check (script_adherence between 0 and 1 and scale(script_adherence) <= 100),
     interruptions integer check (interruptions >= 0),
     objections jsonb not null default '[]' check (jsonb_typeof(objections) = 'array'),
     buying_signals jsonb not null default '[]' check (jsonb_typeof(buying_signals) = 'array'),
@@ -47,6 +47,26 @@ create table calls (
     summary text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    constraint calls_has_no_children check (tableoid::regclass::text in ('calls', 'public.calls')),
+    constraint calls_started_at_is_1970_to_2199
+    check (started_at >= '1970-01-01 00:00+00' and started_at < '2200-01-01 00:00+00'),
+    constraint calls_joined_at_is_1970_to_2199
+    check (joined_at >= '1970-01-01 00:00+00' and joined_at < '2200-01-01 00:00+00'),
+    constraint calls_ended_at_is_1970_to_2199
+    check (ended_at >= '1970-01-01 00:00+00' and ended_at < '2200-01-01 00:00+00'),
+    constraint calls_analyzed_at_is_1970_to_2199
+    check (analyzed_at >= '1970-01-01 00:00+00' and analyzed_at < '2200-01-01 00:00+00'),
+    constraint calls_created_at_is_1970_to_2199
+    check (created_at >= '1970-01-01 00:00+00' and created_at < '2200-01-01 00:00+00'),
+    constraint calls_updated_at_is_1970_to_2199
+    check (updated_at >= '1970-01-01 00:00+00' and updated_at < '2200-01-01 00:00+00'),
+    -- What one call says can be read and counted at once, with those of everybody else.
+    constraint calls_objections_are_at_most_1000
+    check (jsonb_typeof(objections) <> 'array' or jsonb_array_length(objections) <= 1000),
+    constraint calls_objections_take_at_most_1_mb check (pg_column_size(objections) <= 1048576),
+    constraint calls_buying_signals_are_at_most_1000
+    check (jsonb_typeof(buying_signals) <> 'array' or jsonb_array_length(buying_signals) <= 1000),
+    constraint calls_buying_signals_take_at_most_1_mb check (pg_column_size(buying_signals) <= 1048576),
     unique (agency_id, ultravox_call_id),
     foreign key (agency_id, client_id) references clients (agency_id, id) on delete set null (client_id),
     foreign key (agency_id, campaign_id) references campaigns (agency_id, id) on delete set null (campaign_id),

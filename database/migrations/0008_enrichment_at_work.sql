@@ -76,6 +76,10 @@ begin
         ) then
             return new;
         end if;
+        -- What was understood stays so when the words are taken away, as a retention period does.
+        if old.analysis_status = 'completed' and coalesce(jsonb_array_length(new.transcript), 0) = 0 then
+            return new;
+        end if;
         new.analysis_status := 'pending';
         if new.transcript_status = 'skipped' then
             new.transcript_status := 'pending';
@@ -117,19 +121,33 @@ for each row when (
 )
 execute function settle_call();
 
+create function open_job(agency uuid, call uuid, wanted enrichment_job_type) returns void
+language sql set search_path = public, pg_temp as $$
+    insert into enrichment_queue as q (agency_id, call_id, job_type) values (agency, call, wanted)
+    on conflict (call_id, job_type) do update
+    set status = 'queued', attempts = 0, run_after = now(), updated_at = now()
+    where q.status = 'failed'
+$$;
+
 -- Queues a call that has ended and is not understood yet: first for its transcript, if it carries none. A job that is
 -- open stays as it is; one that was set aside begins anew.
 create function queue_call() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    wanted constant enrichment_job_type := case
+        when jsonb_array_length(new.transcript) > 0 then 'analysis' else 'transcript'
+    end;
 begin
-    insert into enrichment_queue as q (agency_id, call_id, job_type)
-    values (
-        new.agency_id, new.id,
-        case when jsonb_array_length(new.transcript) > 0 then 'analysis' else 'transcript' end::enrichment_job_type
-    )
-    on conflict (call_id, job_type) do update
-    set status = 'queued', attempts = 0, run_after = now(), updated_at = now()
-    where q.status = 'failed';
+    if current_setting('transaction_isolation') = 'read committed' then
+        perform open_job(new.agency_id, new.id, wanted);
+        return null;
+    end if;
+    begin
+        perform open_job(new.agency_id, new.id, wanted);
+    exception when serialization_failure then
+        -- Somebody has touched the job since this snapshot was taken, so it is open: no reason to refuse the call.
+        return null;
+    end;
     return null;
 end
 $$;

@@ -1,34 +1,65 @@
 -- migrate:up
--- Has anything of this agency changed? A version for each, raised in the transaction that changes what its reports show.
+-- Has anything of this agency changed? A version for each, another one after each transaction that changes what its reports
+-- show.
 
 set local lock_timeout = '10s';
 set local statement_timeout = '60s';
 
--- An agency's version is the sum of its rows, and a writer raises whichever of them nobody else holds. So no writer
--- ever waits for another, and every commit still changes the sum. Rows are never deleted, not even with their agency:
--- a version that began anew could be taken for an old one. The nil agency's version stands for what all of them show.
+-- An agency's version is the sum of its rows (modulo 2^62), and a change adds a random number to one of them. A number that
+-- counted would come again: after a restore, or a failover to a standby that lacks the last commits, another state of
+-- the data would bear the version of one that was shown. Of random sums each names one state, in whatever history.
+-- A writer adds to a row that nobody else holds, so no writer ever waits for another.
 create table data_versions (
     agency_id uuid not null,
-    place bigint generated always as identity,
-    version bigint not null default 1,
+    place uuid not null default gen_random_uuid(),
+    version bigint not null,
     primary key (agency_id, place)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 comment on table data_versions is 'The version of an agency''s data is the sum over its rows.';
 alter table data_versions enable row level security;
 
--- The table is tiny when a plan is made, and may be full of dead rows when it is used.
-create function add_to_data_version(agency uuid, more bigint) returns void
+create function random_step() returns bigint
+language sql volatile parallel restricted as $$ select (random() * 4611686018427387904)::bigint $$;
+
+-- The table is tiny when a plan is made, and may be full of dead rows when it is used. A snapshot that is kept for the
+-- whole transaction may be older than the row, which then could not be changed: there a row is added, and the schedule
+-- (0014) puts rows together.
+create function add_to_data_version(agency uuid, step bigint) returns void
 language plpgsql set enable_seqscan = off as $$
 begin
-    update data_versions as v
-    set version = v.version + more
-    where v.agency_id = agency and v.place = (
-        select f.place from data_versions as f where f.agency_id = agency order by f.place limit 1 for update skip locked
-    );
-    if not found then
-        insert into data_versions (agency_id, version) values (agency, more);
+    if current_setting('transaction_isolation') = 'read committed' then
+        update data_versions as v
+        set version = (v.version + step) & 4611686018427387903
+        where v.agency_id = agency and v.place = (
+            select f.place from data_versions as f where f.agency_id = agency order by f.place limit 1
+            for update skip locked
+        );
+        if found then
+            return;
+        end if;
     end if;
+    insert into data_versions (agency_id, version) values (agency, step);
 end
+$$;
+
+create function merge_data_versions() returns void
+language sql set search_path = public, pg_temp as $$
+    with many as (
+        select agency_id from data_versions group by agency_id having count(*) > 16
+    ),
+    gone as (
+        delete from data_versions as d
+        using (
+            select v.agency_id, v.place
+            from data_versions as v
+            where v.agency_id in (select m.agency_id from many as m)
+            for update skip locked
+        ) as free
+        where d.agency_id = free.agency_id and d.place = free.place
+        returning d.agency_id, d.version
+    )
+    insert into data_versions (agency_id, version)
+    select agency_id, (sum(version) % 4611686018427387904)::bigint from gone group by agency_id
 $$;
 
 -- Once a transaction is enough. Gives what it has raised, which is remembered where a savepoint that is rolled back
@@ -41,7 +72,7 @@ begin
     if position(agency::text in raised) > 0 then
         return raised;
     end if;
-    perform add_to_data_version(agency, 1);
+    perform add_to_data_version(agency, random_step());
     return set_config('data_versions.raised', raised || agency, true);
 end
 $$;
@@ -96,7 +127,32 @@ begin
 end
 $$;
 
--- What concerns everybody: the log of the scheduled jobs, and a table that was emptied at one stroke.
+-- As the above, row by row: for what comes by logical replication, whose apply worker fires no trigger of statements,
+-- and for loads with session_replication_role = replica.
+create function raise_versions_of_row() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    if tg_table_name = 'campaign_contacts' then
+        if tg_op <> 'DELETE' then
+            perform raise_data_version(b.agency_id) from call_batches as b where b.id = new.batch_id;
+        end if;
+        if tg_op <> 'INSERT' then
+            perform raise_data_version(b.agency_id) from call_batches as b where b.id = old.batch_id;
+        end if;
+        return null;
+    end if;
+    if tg_op <> 'DELETE' and new.agency_id is not null then
+        perform raise_data_version(new.agency_id);
+    end if;
+    if tg_op <> 'INSERT' and old.agency_id is not null then
+        perform raise_data_version(old.agency_id);
+    end if;
+    return null;
+end
+$$;
+
+-- What concerns everybody: the log of the scheduled jobs, and a table that was emptied at one stroke. The nil agency's
+-- version stands for it.
 create function raise_everybodys_version() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
@@ -127,18 +183,42 @@ begin
         );
         execute format(
             'create trigger %1$s_version_truncated after truncate on %1$I
-            for each statement execute function raise_everybodys_version()',
+            for each statement execute function raise_everybodys_version();
+            alter table %1$I enable always trigger %1$s_version_truncated',
+            name
+        );
+        -- In an ordinary session it never fires, even where a restore (pg_restore --disable-triggers) has enabled it for one.
+        execute format(
+            'create trigger %1$s_version_of_row after insert or update or delete on %1$I
+            for each row when (current_setting(''session_replication_role'') = ''replica'')
+            execute function raise_versions_of_row();
+            alter table %1$I enable replica trigger %1$s_version_of_row',
+            name
+        );
+    end loop;
+    -- It never fires. A trigger of rows that has a transition table keeps its table from becoming a partition or a child of
+    -- another, through which rows could be written that no trigger of statements would see.
+    foreach name in array array['users', 'clients', 'campaigns', 'call_batches', 'campaign_contacts', 'calls'] loop
+        execute format(
+            'create trigger %1$s_has_no_parent after delete on %1$I referencing old table as went
+            for each row when (false) execute function raise_versions_of_deleted()',
             name
         );
     end loop;
 end
 $$;
-create trigger cron_job_logs_version after insert or update or delete or truncate on cron_job_logs
+-- Only what freshness shows. A job that fails is tried again and again, and noted.
+create trigger cron_job_logs_version after insert or update on cron_job_logs
+for each row when (new.job = 'recount_call_stats' and new.status = 'completed')
+execute function raise_everybodys_version();
+create trigger cron_job_logs_version_forgotten after delete or truncate on cron_job_logs
 for each statement execute function raise_everybodys_version();
 
 -- Nobody's to call but the triggers': Supabase grants its API's roles every function.
 revoke execute on function raise_data_version(uuid) from public;
 revoke execute on function add_to_data_version(uuid, bigint) from public;
+revoke execute on function merge_data_versions() from public;
+revoke execute on function open_job(uuid, uuid, enrichment_job_type) from public;
 do $$
 declare
     role_name text;
@@ -146,6 +226,8 @@ begin
     for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
         execute format('revoke execute on function raise_data_version(uuid) from %I', role_name);
         execute format('revoke execute on function add_to_data_version(uuid, bigint) from %I', role_name);
+        execute format('revoke execute on function merge_data_versions() from %I', role_name);
+        execute format('revoke execute on function open_job(uuid, uuid, enrichment_job_type) from %I', role_name);
     end loop;
 end
 $$;

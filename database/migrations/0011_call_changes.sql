@@ -14,6 +14,7 @@ create table call_changes (
     transaction_id xid8 not null default pg_current_xact_id(),
     id bigint generated always as identity,
     changed_at timestamptz not null default now(),
+    step bigint not null default random_step(),
     agency_id uuid not null,
     started_at timestamptz not null,
     campaign_id uuid,
@@ -33,6 +34,7 @@ create table call_changes (
     autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_insert_threshold = -1,
     vacuum_truncate = off
 );
+comment on column call_changes.step is 'What the change adds to the version of its agency''s data.';
 alter table call_changes enable row level security;
 
 -- What a call, or a change, counts for.
@@ -165,8 +167,8 @@ $$;
 create type finding_kind as enum ('objection', 'signal');
 
 -- The one definition of what is found in a call: one row an objection or buying signal that has a text, in its spelling
--- but for white space, each run of which is one space. Used and inlined as `call_counts`; of a change it is what was added
--- to what was found. `offset` keeps PostgreSQL from making each text twice, once to see that it is one.
+-- (0010). Used and inlined as `call_counts`; of a change it is what was added to what was found. `offset` keeps PostgreSQL
+-- from making each text twice, once to see that it is one.
 create function call_findings(objections jsonb, buying_signals jsonb)
 returns table (kind finding_kind, text text, handled integer)
 language sql immutable parallel safe as $$
@@ -180,7 +182,7 @@ language sql immutable parallel safe as $$
     ) as f
     cross join lateral jsonb_array_elements(f.list) as e
     cross join lateral (
-        select btrim(regexp_replace(e.value ->> 'text', '\s\s+|[^\S ]', ' ', 'g')) as text
+        select text_spelling(e.value ->> 'text') as text
         offset 0
     ) as s
     where f.list is not null and s.text <> ''
@@ -201,51 +203,28 @@ $$;
 create function call_hour(started_at timestamptz) returns integer
 language sql immutable parallel safe as $$ select extract(hour from started_at at time zone 'UTC')::integer $$;
 
--- Of an update only the calls whose facts it changed. What was found is compared as stored: jsonb's own equality takes
--- 1 for 1.0, and a text may be either. A full join keeps both sides of a call that has moved, or was given another id; and
--- it is never made row by row, however few there were when the plan was made.
--- One statement that deletes a campaign and its batch has foreign keys update a call twice, and this sees all of it at
--- once: two rows with the call's id on each side. The join compares all that foreign keys set, so the row between the two
--- updates only meets itself, and the first and the last are left.
+-- One statement may change a call twice: it deletes the call's campaign and the call's batch, whose foreign keys each update
+-- the call, or it updates the call's facts beside. This sees all of that at once, several rows of one call on each side,
+-- of which nothing says what became of what. Added up, though, what came less what went is what became of the call, in
+-- whatever order. So a call is paired with what it was, in one row, only where each stands once; then the pairing is that of
+-- a key. Else each row is logged by itself.
+-- A pair is logged only if facts changed. What was found is compared as stored: jsonb's own equality takes 1 for 1.0, and a
+-- text may be either. A full join keeps both sides of a call that has moved, or was given another id; and it is never
+-- made row by row, however few there were when the plan was made.
 create function log_call_changes() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    is_paired boolean := false;
 begin
-    if tg_op = 'INSERT' then
+    if tg_op = 'UPDATE' then
+        is_paired := not exists (select from came as c group by c.id having count(*) > 1)
+            and not exists (select from went as w group by w.id having count(*) > 1);
+    end if;
+    if is_paired then
         insert into call_changes (
-            agency_id, started_at, campaign_id, client_id,
-            status, direction, disposition, sentiment, analysis_status, duration_seconds, interruptions, emails_sent,
-            sms_sent, joined, is_qualified_lead, issue_resolved, escalated, talk_ratio, listen_ratio, script_adherence,
-            objections, buying_signals
-        )
-        select
-            c.agency_id, c.started_at, c.campaign_id, c.client_id,
-            c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
-            c.emails_sent, c.sms_sent, c.joined_at is not null, c.is_qualified_lead, c.issue_resolved, c.escalated,
-            c.talk_ratio, c.listen_ratio, c.script_adherence,
-            case when jsonb_array_length(c.objections) > 0 then c.objections end,
-            case when jsonb_array_length(c.buying_signals) > 0 then c.buying_signals end
-        from came as c;
-    elsif tg_op = 'DELETE' then
-        insert into call_changes (
-            agency_id, started_at, campaign_id, client_id,
-            was_status, was_direction, was_disposition, was_sentiment, was_analysis_status, was_duration_seconds,
-            was_interruptions, was_emails_sent, was_sms_sent, was_joined, was_is_qualified_lead, was_issue_resolved,
-            was_escalated, was_talk_ratio, was_listen_ratio, was_script_adherence, was_objections, was_buying_signals
-        )
-        select
-            w.agency_id, w.started_at, w.campaign_id, w.client_id,
-            w.status, w.direction, w.disposition, w.sentiment, w.analysis_status, w.duration_seconds, w.interruptions,
-            w.emails_sent, w.sms_sent, w.joined_at is not null, w.is_qualified_lead, w.issue_resolved, w.escalated,
-            w.talk_ratio, w.listen_ratio, w.script_adherence,
-            case when jsonb_array_length(w.objections) > 0 then w.objections end,
-            case when jsonb_array_length(w.buying_signals) > 0 then w.buying_signals end
-        from went as w;
-    else
-        insert into call_changes (
-            agency_id, started_at, campaign_id, client_id,
-            status, direction, disposition, sentiment, analysis_status, duration_seconds, interruptions, emails_sent,
-            sms_sent, joined, is_qualified_lead, issue_resolved, escalated, talk_ratio, listen_ratio, script_adherence,
-            objections, buying_signals,
+            agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment, analysis_status,
+            duration_seconds, interruptions, emails_sent, sms_sent, joined, is_qualified_lead, issue_resolved,
+            escalated, talk_ratio, listen_ratio, script_adherence, objections, buying_signals,
             was_status, was_direction, was_disposition, was_sentiment, was_analysis_status, was_duration_seconds,
             was_interruptions, was_emails_sent, was_sms_sent, was_joined, was_is_qualified_lead, was_issue_resolved,
             was_escalated, was_talk_ratio, was_listen_ratio, was_script_adherence, was_objections, was_buying_signals
@@ -254,19 +233,19 @@ begin
             coalesce(c.agency_id, w.agency_id), coalesce(c.started_at, w.started_at),
             coalesce(c.campaign_id, w.campaign_id), coalesce(c.client_id, w.client_id),
             c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
-            c.emails_sent, c.sms_sent, case when c.id is not null then c.joined_at is not null end, c.is_qualified_lead,
-            c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence,
-            case when jsonb_array_length(c.objections) > 0 then c.objections end,
-            case when jsonb_array_length(c.buying_signals) > 0 then c.buying_signals end,
+            c.emails_sent, c.sms_sent, case when c.id is not null then c.joined_at is not null end,
+            c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence, case
+            when jsonb_array_length(c.objections) > 0 then c.objections end, case when
+            jsonb_array_length(c.buying_signals) > 0 then c.buying_signals end,
             w.status, w.direction, w.disposition, w.sentiment, w.analysis_status, w.duration_seconds, w.interruptions,
-            w.emails_sent, w.sms_sent, case when w.id is not null then w.joined_at is not null end, w.is_qualified_lead,
-            w.issue_resolved, w.escalated, w.talk_ratio, w.listen_ratio, w.script_adherence,
-            case when jsonb_array_length(w.objections) > 0 then w.objections end,
-            case when jsonb_array_length(w.buying_signals) > 0 then w.buying_signals end
+            w.emails_sent, w.sms_sent, case when w.id is not null then w.joined_at is not null end,
+            w.is_qualified_lead, w.issue_resolved, w.escalated, w.talk_ratio, w.listen_ratio, w.script_adherence, case
+            when jsonb_array_length(w.objections) > 0 then w.objections end, case when
+            jsonb_array_length(w.buying_signals) > 0 then w.buying_signals end
         from came as c
         full join went as w
             on w.id = c.id and w.agency_id = c.agency_id and w.started_at = c.started_at
-            and (w.campaign_id, w.client_id, w.batch_id) is not distinct from (c.campaign_id, c.client_id, c.batch_id)
+            and (w.campaign_id, w.client_id) is not distinct from (c.campaign_id, c.client_id)
         where (
             c.id, c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds,
             c.interruptions, c.emails_sent, c.sms_sent, c.joined_at is not null, c.is_qualified_lead, c.issue_resolved,
@@ -276,10 +255,77 @@ begin
             w.interruptions, w.emails_sent, w.sms_sent, w.joined_at is not null, w.is_qualified_lead, w.issue_resolved,
             w.escalated, w.talk_ratio, w.listen_ratio, w.script_adherence
         ) or row(c.objections, c.buying_signals)::record *<> row(w.objections, w.buying_signals)::record;
+        return null;
+    end if;
+    if tg_op <> 'DELETE' then
+        insert into call_changes (
+            agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment, analysis_status,
+            duration_seconds, interruptions, emails_sent, sms_sent, joined, is_qualified_lead, issue_resolved,
+            escalated, talk_ratio, listen_ratio, script_adherence, objections, buying_signals
+        )
+        select
+            c.agency_id, c.started_at, c.campaign_id, c.client_id, c.status, c.direction, c.disposition, c.sentiment,
+            c.analysis_status, c.duration_seconds, c.interruptions, c.emails_sent, c.sms_sent, c.joined_at is not null,
+            c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence, case
+            when jsonb_array_length(c.objections) > 0 then c.objections end, case when
+            jsonb_array_length(c.buying_signals) > 0 then c.buying_signals end
+        from came as c;
+    end if;
+    if tg_op <> 'INSERT' then
+        insert into call_changes (
+            agency_id, started_at, campaign_id, client_id, was_status, was_direction, was_disposition, was_sentiment,
+            was_analysis_status, was_duration_seconds, was_interruptions, was_emails_sent, was_sms_sent, was_joined,
+            was_is_qualified_lead, was_issue_resolved, was_escalated, was_talk_ratio, was_listen_ratio,
+            was_script_adherence, was_objections, was_buying_signals
+        )
+        select
+            w.agency_id, w.started_at, w.campaign_id, w.client_id, w.status, w.direction, w.disposition, w.sentiment,
+            w.analysis_status, w.duration_seconds, w.interruptions, w.emails_sent, w.sms_sent, w.joined_at is not null,
+            w.is_qualified_lead, w.issue_resolved, w.escalated, w.talk_ratio, w.listen_ratio, w.script_adherence, case
+            when jsonb_array_length(w.objections) > 0 then w.objections end, case when
+            jsonb_array_length(w.buying_signals) > 0 then w.buying_signals end
+        from went as w;
     end if;
     return null;
 end
 $$;
+
+-- The same row by row, for what comes by logical replication, whose apply worker fires no trigger of statements, and for loads
+-- with session_replication_role = replica.
+create function log_call_change() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    if tg_op <> 'DELETE' then
+        insert into call_changes (
+            agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment, analysis_status,
+            duration_seconds, interruptions, emails_sent, sms_sent, joined, is_qualified_lead, issue_resolved,
+            escalated, talk_ratio, listen_ratio, script_adherence, objections, buying_signals
+        )
+        select
+            new.agency_id, new.started_at, new.campaign_id, new.client_id, new.status, new.direction, new.disposition,
+            new.sentiment, new.analysis_status, new.duration_seconds, new.interruptions, new.emails_sent, new.sms_sent,
+            new.joined_at is not null, new.is_qualified_lead, new.issue_resolved, new.escalated, new.talk_ratio,
+            new.listen_ratio, new.script_adherence, case when jsonb_array_length(new.objections) > 0 then
+            new.objections end, case when jsonb_array_length(new.buying_signals) > 0 then new.buying_signals end;
+    end if;
+    if tg_op <> 'INSERT' then
+        insert into call_changes (
+            agency_id, started_at, campaign_id, client_id, was_status, was_direction, was_disposition, was_sentiment,
+            was_analysis_status, was_duration_seconds, was_interruptions, was_emails_sent, was_sms_sent, was_joined,
+            was_is_qualified_lead, was_issue_resolved, was_escalated, was_talk_ratio, was_listen_ratio,
+            was_script_adherence, was_objections, was_buying_signals
+        )
+        select
+            old.agency_id, old.started_at, old.campaign_id, old.client_id, old.status, old.direction, old.disposition,
+            old.sentiment, old.analysis_status, old.duration_seconds, old.interruptions, old.emails_sent, old.sms_sent,
+            old.joined_at is not null, old.is_qualified_lead, old.issue_resolved, old.escalated, old.talk_ratio,
+            old.listen_ratio, old.script_adherence, case when jsonb_array_length(old.objections) > 0 then
+            old.objections end, case when jsonb_array_length(old.buying_signals) > 0 then old.buying_signals end;
+    end if;
+    return null;
+end
+$$;
+
 create trigger calls_log_inserted after insert on calls
 referencing new table as came
 for each statement execute function log_call_changes();
@@ -289,56 +335,35 @@ for each statement execute function log_call_changes();
 create trigger calls_log_updated after update on calls
 referencing old table as went new table as came
 for each statement execute function log_call_changes();
+-- In an ordinary session it never fires, even where a restore (pg_restore --disable-triggers) has enabled it for one: a
+-- call is counted by one of the two, and never by both.
+create trigger calls_log_row after insert or update or delete on calls
+for each row when (current_setting('session_replication_role') = 'replica')
+execute function log_call_change();
+alter table calls enable replica trigger calls_log_row;
 create trigger calls_version_truncated after truncate on calls
 for each statement execute function raise_everybodys_version();
+alter table calls enable always trigger calls_version_truncated;
 
--- The changes that no fold has added are found by their transactions, never by looking through the log: between two
--- vacuums that is full of rows that were folded. Every fold notes which transactions it could not see: those that were
--- running, and all that were still to come. A change is in the log as long as its fold has not committed, so these are
--- all there can be, for whoever sees the fold's row.
-create table call_fold (
-    folded_by xid8 not null default pg_current_xact_id(),
-    first xid8[] not null,
-    last xid8[] not null
-) with (fillfactor = 50, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
-comment on table call_fold is 'One row: the ranges of transactions whose changes the last fold could not see.';
-create unique index call_fold_one on call_fold ((true));
-alter table call_fold enable row level security;
-insert into call_fold (first, last) values ('{0}', '{18446744073709551615}');
-
--- In a database that was restored from a dump, numbers of transactions begin anew and the row says nothing. It was
--- then written by another transaction than the one it names; so it was if a savepoint's wrote it, which costs no more.
--- The limit limits nothing: for one that is not known beforehand a tenth of the rows is expected, so one, as it nearly
--- always is, and the log is then read by its index even when a plan was made with few changes in it.
-create view unfolded_transactions with (security_invoker = true) as
-select s.first, s.last
-from (select first, last, xmin = folded_by::xid as is_known from call_fold) as f
-cross join lateral (
-    select t.first, t.last
-    from unnest(
-        case when f.is_known then f.first else '{0}' end,
-        case when f.is_known then f.last else '{18446744073709551615}' end
-    ) as t (first, last)
-    limit greatest(cardinality(f.first), 1)
-) as s;
-
--- What these changes count for, one row each, negative for what no longer is.
-create view pending_call_counts with (security_invoker = true) as
-select
-    p.agency_id, call_day(p.started_at) as stat_date, p.campaign_id, p.client_id, call_hour(p.started_at) as hour,
-    n.*,
-    p.started_at, p.changed_at
-from unfolded_transactions as t
-inner join call_changes as p on p.transaction_id between t.first and t.last
-cross join lateral call_counts(p) as n;
-
-create view pending_call_findings with (security_invoker = true) as
-select p.agency_id, call_day(p.started_at) as stat_date, p.campaign_id, p.client_id, f.kind, f.text, f.count, f.handled
-from unfolded_transactions as t
-inner join call_changes as p on p.transaction_id between t.first and t.last
-cross join lateral call_findings(p) as f
--- Most have nothing to unpack.
-where coalesce(p.objections, p.buying_signals, p.was_objections, p.was_buying_signals) is not null;
+-- A change is written by the triggers of calls and by nobody else. What a restore of data brings is in its calls as well,
+-- which log themselves; twice would be counted twice.
+create function skip_row() returns trigger
+language plpgsql as $$
+begin
+    return null;
+end
+$$;
+create trigger call_changes_come_of_calls before insert on call_changes
+for each row when (pg_trigger_depth() = 0)
+execute function skip_row();
+alter table call_changes enable always trigger call_changes_come_of_calls;
+create trigger call_changes_are_no_replica before update or delete on call_changes
+for each row when (
+    current_setting('session_replication_role') = 'replica'
+    and current_setting('call_changes.folding', true) is distinct from 'on'
+)
+execute function skip_row();
+alter table call_changes enable always trigger call_changes_are_no_replica;
 
 -- migrate:down
 -- Forward only.

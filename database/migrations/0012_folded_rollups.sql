@@ -1,15 +1,80 @@
 -- migrate:up
--- The rollups that folds (0013) add the log of changes to, and in what two of them differ from the calls.
+-- The changes that wait, the rollups that folds (0013) add them to, and in what three of these differ from the calls.
 
 set local lock_timeout = '10s';
 set local statement_timeout = '60s';
+
+-- The changes that no fold has added are found by their transactions, never by looking through the log: between two
+-- vacuums that is full of rows that were folded. Every fold notes which transactions it could not see: those that were
+-- running, and all that were still to come. A change is in the log as long as its fold has not committed, so these are
+-- all there can be, for whoever sees the fold's row.
+-- Numbers of transactions mean something in the server that gave them. A row that a restore has written, or a replica's apply
+-- worker, says nothing of the transactions here, and it is known by its two moments: the one that it names, and the
+-- one when it was really written, which is no column that a dump would hold. Nor does any row where there are several.
+create function this_moment(named timestamptz) returns timestamptz
+language plpgsql immutable as $$
+begin
+    -- Not immutable at all, which a generated column asks for; it is worked out once, whenever its row is written.
+    return now();
+end
+$$;
+create table call_fold (
+    id uuid primary key default gen_random_uuid(),
+    first xid8[] not null,
+    last xid8[] not null,
+    folded_at timestamptz not null default now(),
+    written_at timestamptz generated always as (this_moment(folded_at)) stored
+) with (fillfactor = 50, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+comment on table call_fold is 'One row: the ranges of transactions whose changes the last fold could not see.';
+alter table call_fold enable row level security;
+insert into call_fold (first, last) values ('{0}', '{18446744073709551615}');
+
+-- Where the ranges are not known all of the log counts, which is right and takes longer. The limit limits nothing: for one
+-- that is not known beforehand a tenth of the rows is expected, so one, as it nearly always is, and the log is then
+-- read by its index even when a plan was made with few changes in it.
+create view unfolded_transactions with (security_invoker = true) as
+select s.first, s.last
+from (
+    select
+        case when r.is_known then r.first else '{0}' end as first,
+        case when r.is_known then r.last else '{18446744073709551615}' end as last
+    from (
+        select
+            count(*) = 1 and bool_and(f.folded_at = f.written_at) as is_known,
+            min(f.first::text)::xid8[] as first, min(f.last::text)::xid8[] as last
+        from call_fold as f
+    ) as r
+) as f
+cross join lateral (
+    select t.first, t.last
+    from unnest(f.first, f.last) as t (first, last)
+    limit greatest(cardinality(f.first), 1)
+) as s;
+
+-- What these changes count for, one row each, negative for what no longer is.
+create view pending_call_counts with (security_invoker = true) as
+select
+    p.agency_id, call_day(p.started_at) as stat_date, p.campaign_id, p.client_id, call_hour(p.started_at) as hour,
+    n.*,
+    p.started_at, p.changed_at
+from unfolded_transactions as t
+inner join call_changes as p on p.transaction_id between t.first and t.last
+cross join lateral call_counts(p) as n;
+
+create view pending_call_findings with (security_invoker = true) as
+select p.agency_id, call_day(p.started_at) as stat_date, p.campaign_id, p.client_id, f.kind, f.text, f.count, f.handled
+from unfolded_transactions as t
+inner join call_changes as p on p.transaction_id between t.first and t.last
+cross join lateral call_findings(p) as f
+-- Most have nothing to unpack.
+where coalesce(p.objections, p.buying_signals, p.was_objections, p.was_buying_signals) is not null;
 
 -- What the calls of a day, campaign or none and client or none add up to, but for the changes that wait for their fold.
 -- Not to be read as it is: `call_stats_daily` and `call_stats_parts` (0014) have the rest. No foreign keys: it is derived,
 -- and follows `calls` through every change of theirs. An average is kept as its sum and the number of calls behind it:
 -- both add up, an average does not. Hours are arrays of 24, of which the first is midnight's (UTC).
 create table call_stats_folded (
-    stat_date date not null,
+    stat_date date not null check (stat_date between '1970-01-01' and '2199-12-31'),
     agency_id uuid not null,
     campaign_id uuid,
     client_id uuid,
@@ -58,6 +123,8 @@ create table call_stats_folded (
 ) with (fillfactor = 80);
 create index call_stats_folded_by_campaign on call_stats_folded (agency_id, campaign_id, stat_date);
 create index call_stats_folded_by_client on call_stats_folded (agency_id, client_id, stat_date);
+-- Without a key that is never null, a publication of all tables would refuse every fold.
+alter table call_stats_folded replica identity full;
 -- As they are in memory, so that the heatmap need not unpack them for each of the hours it adds up.
 alter table call_stats_folded
 alter column total_calls_by_hour set storage plain,
@@ -68,11 +135,11 @@ alter table call_stats_folded enable row level security;
 -- The hours again, one row a day: adding up those of each campaign and client took more than half of a dashboard's time.
 create table agency_hours_folded (
     agency_id uuid not null,
-    stat_date date not null,
+    stat_date date not null check (stat_date between '1970-01-01' and '2199-12-31'),
     total_calls_by_hour integer[] not null,
     connected_calls_by_hour integer[] not null,
     meetings_booked_by_hour integer[] not null,
-    unique (agency_id, stat_date)
+    primary key (agency_id, stat_date)
 ) with (fillfactor = 80);
 alter table agency_hours_folded
 alter column total_calls_by_hour set storage plain,
@@ -81,9 +148,10 @@ alter column meetings_booked_by_hour set storage plain;
 comment on table agency_hours_folded is 'The hours of call_stats_folded in all of an agency''s calls: for who may see them all and asks for all.';
 alter table agency_hours_folded enable row level security;
 
--- Texts are of any length and an index entry is not: a spelling is known by half of its SHA-256.
+-- Texts are of any length and an index entry is not: a spelling is known by half of its SHA-256, as are all spellings of one
+-- text (`text_key`, 0010).
 -- (Not in SQL: `convert_to` counts as stable, so it would not be inlined, and be planned anew by each statement.)
-create function finding_key(spelling text) returns uuid
+create function spelling_key(spelling text) returns uuid
 language plpgsql immutable strict parallel safe as $$
 begin
     return encode(substring(sha256(convert_to(spelling, 'UTF8')) for 16), 'hex')::uuid;
@@ -96,28 +164,34 @@ create table call_findings_folded (
     agency_id uuid not null,
     campaign_id uuid,
     client_id uuid,
-    text_key uuid not null generated always as (finding_key(text)) stored,
-    count integer not null,
-    handled integer not null,
-    stat_date date not null,
+    text_key uuid not null,
+    count bigint not null,
+    handled bigint not null,
+    stat_date date not null check (stat_date between '1970-01-01' and '2199-12-31'),
     kind finding_kind not null,
-    text text not null,
-    unique nulls not distinct (agency_id, campaign_id, stat_date, client_id, kind, text_key)
+    text text not null
 ) with (fillfactor = 80);
+create unique index call_findings_folded_by_campaign on call_findings_folded (
+    agency_id, campaign_id, stat_date, client_id, kind, spelling_key(text)
+) nulls not distinct;
 create index call_findings_folded_by_client on call_findings_folded (agency_id, client_id, stat_date);
+alter table call_findings_folded replica identity full;
 comment on table call_findings_folded is 'How often a text was found on a UTC day, for each campaign or none and client or none.';
 alter table call_findings_folded enable row level security;
 
 create table agency_findings_folded (
     agency_id uuid not null,
-    text_key uuid not null generated always as (finding_key(text)) stored,
-    count integer not null,
-    handled integer not null,
-    stat_date date not null,
+    text_key uuid not null,
+    count bigint not null,
+    handled bigint not null,
+    stat_date date not null check (stat_date between '1970-01-01' and '2199-12-31'),
     kind finding_kind not null,
-    text text not null,
-    unique (agency_id, stat_date, kind, text_key)
+    text text not null
 ) with (fillfactor = 80);
+create unique index agency_findings_folded_by_day on agency_findings_folded (
+    agency_id, stat_date, kind, spelling_key(text)
+);
+alter table agency_findings_folded replica identity full;
 comment on table agency_findings_folded is 'How often a text was found on a UTC day in all of an agency''s calls: for who may see them all and asks for all.';
 alter table agency_findings_folded enable row level security;
 
@@ -159,11 +233,71 @@ create aggregate sum_by_hour(hour integer, number integer) (
     sfunc = add_in_hour, stype = integer[], initcond = '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}'
 );
 
--- One row for each agency's day whose hours are not what the calls add up to, as call_stats_drift (0014).
-create function agency_hours_drift(agency uuid, from_day date, to_day date) returns table (
+-- What is written into a rollup by a restore, or comes from another server's, is in the calls as well (0011).
+do $$
+declare
+    name text;
+begin
+    foreach name in array array[
+        'call_stats_folded', 'agency_hours_folded', 'call_findings_folded', 'agency_findings_folded'
+    ] loop
+        execute format(
+            'create trigger %1$s_comes_of_folds before insert on %1$I
+            for each row when (current_setting(''call_changes.folding'', true) is distinct from ''on'')
+            execute function skip_row();
+            alter table %1$I enable always trigger %1$s_comes_of_folds;
+            create trigger %1$s_is_no_replica before update or delete on %1$I
+            for each row when (
+                current_setting(''session_replication_role'') = ''replica''
+                and current_setting(''call_changes.folding'', true) is distinct from ''on''
+            )
+            execute function skip_row();
+            alter table %1$I enable always trigger %1$s_is_no_replica',
+            name
+        );
+    end loop;
+end
+$$;
+
+-- The agencies that are asked for: this one, or (null) all that there are and those that only a damaged rollup knows, each
+-- of which is found by a look into the index.
+create function agencies_counted(agency uuid) returns setof uuid
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    name text;
+    last uuid;
+    gone uuid[] := '{}';
+begin
+    if agency is not null then
+        return next agency;
+        return;
+    end if;
+    return query select a.id from agencies as a;
+    foreach name in array array[
+        'call_stats_folded', 'agency_hours_folded', 'call_findings_folded', 'agency_findings_folded'
+    ] loop
+        last := null;
+        loop
+            execute format(
+                'select f.agency_id from %I as f where $1 is null or f.agency_id > $1 order by f.agency_id limit 1', name
+            ) into last using last;
+            exit when last is null;
+            if last <> all (gone) and not exists (select from agencies as a where a.id = last) then
+                gone := gone || last;
+            end if;
+        end loop;
+    end loop;
+    return query select unnest(gone);
+end
+$$;
+
+-- One row for each day of an agency whose hours are not what the calls add up to, as call_stats_drift (0014).
+-- An agency is asked for by equality, here and in all that is like it: `agency is null or agency_id = agency` is planned for
+-- both, and reads the calls of everybody.
+create function agency_hours_drift_of(agency uuid, from_day date, to_day date) returns table (
     agency_id uuid, stat_date date,
     total_calls_by_hour integer[], connected_calls_by_hour integer[], meetings_booked_by_hour integer[]
-) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
+) language sql stable set search_path = public, pg_temp as $$
     select d.*
     from (
         select
@@ -184,7 +318,7 @@ create function agency_hours_drift(agency uuid, from_day date, to_day date) retu
                 select p.agency_id, p.started_at, -p.total_calls, -p.connected_calls, -p.meetings_booked
                 from pending_call_counts as p
             ) as r
-            where (agency is null or r.agency_id = agency)
+            where r.agency_id = agency
                 and r.started_at >= from_day::timestamp at time zone 'UTC'
                 and r.started_at < (to_day + 1)::timestamp at time zone 'UTC'
             group by r.agency_id, call_day(r.started_at)
@@ -195,32 +329,38 @@ create function agency_hours_drift(agency uuid, from_day date, to_day date) retu
                 array(select -h from unnest(s.connected_calls_by_hour) as h),
                 array(select -h from unnest(s.meetings_booked_by_hour) as h)
             from agency_hours_folded as s
-            where (agency is null or s.agency_id = agency) and s.stat_date between from_day and to_day
+            where s.agency_id = agency and s.stat_date between from_day and to_day
         ) as sides
         group by agency_id, stat_date
     ) as d
     where 0 <> any (d.total_calls_by_hour || d.connected_calls_by_hour || d.meetings_booked_by_hour)
 $$;
+create function agency_hours_drift(agency uuid, from_day date, to_day date) returns table (
+    agency_id uuid, stat_date date,
+    total_calls_by_hour integer[], connected_calls_by_hour integer[], meetings_booked_by_hour integer[]
+) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
+    select d.* from agencies_counted(agency) as a cross join lateral agency_hours_drift_of(a, from_day, to_day) as d
+$$;
 
 -- One row for each row of the two tables of findings that is not what the calls add up to, as call_stats_drift (0014).
-create function call_findings_drift(agency uuid, from_day date, to_day date) returns table (
+create function call_findings_drift_of(agency uuid, from_day date, to_day date) returns table (
     of_agency_only boolean, agency_id uuid, stat_date date, campaign_id uuid, client_id uuid, kind finding_kind, text text,
     count numeric, handled numeric
-) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
+) language sql stable set search_path = public, pg_temp as $$
     with raw as (
         select
             c.agency_id, call_day(c.started_at) as stat_date, c.campaign_id, c.client_id, f.kind, f.text,
             count(*) as count, sum(f.handled) as handled
         from calls as c
         cross join lateral call_findings(c) as f
-        where (agency is null or c.agency_id = agency)
+        where c.agency_id = agency
             and c.started_at >= from_day::timestamp at time zone 'UTC'
             and c.started_at < (to_day + 1)::timestamp at time zone 'UTC'
         group by 1, 2, 3, 4, 5, 6
         union all
         select p.agency_id, p.stat_date, p.campaign_id, p.client_id, p.kind, p.text, -p.count, -p.handled
         from pending_call_findings as p
-        where (agency is null or p.agency_id = agency) and p.stat_date between from_day and to_day
+        where p.agency_id = agency and p.stat_date between from_day and to_day
     )
     select
         of_agency_only, agency_id, stat_date, campaign_id, client_id, kind, text, sum(count), sum(handled)
@@ -231,14 +371,20 @@ create function call_findings_drift(agency uuid, from_day date, to_day date) ret
         union all
         select false, d.agency_id, d.stat_date, d.campaign_id, d.client_id, d.kind, d.text, -d.count, -d.handled
         from call_findings_folded as d
-        where (agency is null or d.agency_id = agency) and d.stat_date between from_day and to_day
+        where d.agency_id = agency and d.stat_date between from_day and to_day
         union all
         select true, d.agency_id, d.stat_date, null, null, d.kind, d.text, -d.count, -d.handled
         from agency_findings_folded as d
-        where (agency is null or d.agency_id = agency) and d.stat_date between from_day and to_day
+        where d.agency_id = agency and d.stat_date between from_day and to_day
     ) as sides
     group by of_agency_only, agency_id, stat_date, campaign_id, client_id, kind, text
     having sum(count) <> 0 or sum(handled) <> 0
+$$;
+create function call_findings_drift(agency uuid, from_day date, to_day date) returns table (
+    of_agency_only boolean, agency_id uuid, stat_date date, campaign_id uuid, client_id uuid, kind finding_kind, text text,
+    count numeric, handled numeric
+) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
+    select d.* from agencies_counted(agency) as a cross join lateral call_findings_drift_of(a, from_day, to_day) as d
 $$;
 
 -- migrate:down

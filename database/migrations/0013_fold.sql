@@ -4,30 +4,33 @@
 set local lock_timeout = '10s';
 set local statement_timeout = '60s';
 
--- Adds to the rollups what is in the log and can be seen, and takes it out of there; with `repairs`, also what they
--- differ by from the calls of these days (and agency; null: all). Gives the number of rows that differed.
+-- Adds to the rollups what is in the log and can be seen, and takes it out of there: the changes of all agencies, or of one.
+-- With days, also what the rollups of that one agency differ by from its calls of these days. Gives the number of rows
+-- that differed.
 -- One at a time, so nobody waits for a row: the caller holds the lock, and took it in a statement before. What another
 -- fold took would be missed by an older snapshot, and what the log holds is part of what a difference is counted with,
 -- so all is done by one statement. Its plan is made once: it takes longer to make than to run.
-create function fold_call_changes(repairs boolean, agency uuid, from_day date, to_day date) returns bigint
+create function fold_call_changes(agency uuid, from_day date, to_day date) returns bigint
 language plpgsql security definer
 set search_path = public, pg_temp set enable_seqscan = off set enable_memoize = off set jit = off
-set plan_cache_mode = force_generic_plan as $$
+set plan_cache_mode = force_generic_plan set call_changes.folding = 'on' as $$
 declare
     emptied tid[];
     emptied_hours tid[];
     emptied_findings tid[];
     emptied_agency_findings tid[];
-    agencies uuid[];
     repaired bigint;
     tellings_done bigint;
-    raised text;
 begin
+    -- Several, or none, come of a restore.
+    if (select count(*) from call_fold) <> 1 then
+        delete from call_fold;
+        insert into call_fold (first, last) values ('{0}', '{18446744073709551615}');
+    end if;
     with folding as (
+        -- The changes of one agency leave others in the log, for which the ranges go on to hold.
         update call_fold
-        set
-            folded_by = pg_current_xact_id(), first = u.running || u.next,
-            last = u.running || '18446744073709551615'::xid8
+        set first = u.running || u.next, last = u.running || '18446744073709551615'::xid8, folded_at = now()
         from (
             -- What this transaction writes from here on is still to come, too.
             select
@@ -43,26 +46,27 @@ begin
                 pg_snapshot_xmax(s.seen) as next
             from (select pg_current_snapshot() as seen) as s
         ) as u
+        where agency is null
     ),
     taken as (
         delete from call_changes as c using unfolded_transactions as t
-        where c.transaction_id between t.first and t.last
+        where c.transaction_id between t.first and t.last and (agency is null or c.agency_id = agency)
         returning c.*
     ),
     drift as materialized (
-        select * from call_stats_drift(agency, from_day, to_day) where repairs
+        select * from call_stats_drift_of(agency, from_day, to_day) where from_day is not null
     ),
     hours_drift as materialized (
-        select * from agency_hours_drift(agency, from_day, to_day) where repairs
+        select * from agency_hours_drift_of(agency, from_day, to_day) where from_day is not null
     ),
     findings_drift as materialized (
-        select * from call_findings_drift(agency, from_day, to_day) where repairs
+        select * from call_findings_drift_of(agency, from_day, to_day) where from_day is not null
     ),
     -- By the hour first, which is one key and cheaper than a day with its hours.
     counted as materialized (
         select
             t.agency_id, date_bin('1 hour', t.started_at, '2000-01-01 00:00+00') as hour, t.campaign_id, t.client_id,
-            max(t.changed_at) as updated_at, count(*) as changes,
+            max(t.changed_at) as updated_at, sum(t.step) as steps,
             sum(n.total_calls) as total_calls, sum(n.completed_calls) as completed_calls,
             sum(n.failed_calls) as failed_calls, sum(n.connected_calls) as connected_calls,
             sum(n.conversations_had) as conversations_had, sum(n.meetings_booked) as meetings_booked,
@@ -90,8 +94,10 @@ begin
         group by t.agency_id, date_bin('1 hour', t.started_at, '2000-01-01 00:00+00'), t.campaign_id, t.client_id
     ),
     told as (
-        select count(add_to_data_version(c.agency_id, c.changes)) as tellings
-        from (select agency_id, sum(changes)::bigint as changes from counted group by agency_id) as c
+        select count(add_to_data_version(c.agency_id, c.step)) as tellings
+        from (
+            select agency_id, (sum(steps) % 4611686018427387904)::bigint as step from counted group by agency_id
+        ) as c
     ),
     posted as (
         insert into call_stats_folded as s (
@@ -233,8 +239,11 @@ begin
         where coalesce(t.objections, t.buying_signals, t.was_objections, t.was_buying_signals) is not null
     ),
     posted_findings as (
-        insert into call_findings_folded as d (agency_id, campaign_id, stat_date, client_id, kind, text, count, handled)
-        select agency_id, campaign_id, stat_date, client_id, kind, text, sum(count), sum(handled)
+        insert into call_findings_folded as d (
+            agency_id, campaign_id, stat_date, client_id, kind, text, text_key, count, handled
+        )
+        select
+            agency_id, campaign_id, stat_date, client_id, kind, text, text_key(text), sum(count), sum(handled)
         from (
             select * from found
             union all
@@ -245,13 +254,15 @@ begin
         group by agency_id, campaign_id, stat_date, client_id, kind, text
         having sum(count) <> 0 or sum(handled) <> 0
         order by agency_id, campaign_id, stat_date
-        on conflict (agency_id, campaign_id, stat_date, client_id, kind, text_key) do update
+        on conflict (agency_id, campaign_id, stat_date, client_id, kind, spelling_key(text)) do update
         set count = d.count + excluded.count, handled = d.handled + excluded.handled
         returning d.ctid as place, d.count, d.handled
     ),
     posted_agency_findings as (
-        insert into agency_findings_folded as d (agency_id, stat_date, kind, text, count, handled)
-        select agency_id, stat_date, kind, text, sum(count), sum(handled)
+        insert into agency_findings_folded as d (
+            agency_id, stat_date, kind, text, text_key, count, handled
+        )
+        select agency_id, stat_date, kind, text, text_key(text), sum(count), sum(handled)
         from (
             select agency_id, stat_date, kind, text, count, handled from found
             union all
@@ -262,7 +273,7 @@ begin
         group by agency_id, stat_date, kind, text
         having sum(count) <> 0 or sum(handled) <> 0
         order by agency_id, stat_date
-        on conflict (agency_id, stat_date, kind, text_key) do update
+        on conflict (agency_id, stat_date, kind, spelling_key(text)) do update
         set count = d.count + excluded.count, handled = d.handled + excluded.handled
         returning d.ctid as place, d.count, d.handled
     )
@@ -271,19 +282,9 @@ begin
         (select array_agg(place) from posted_hours where is_empty),
         (select array_agg(place) from posted_findings where count = 0 and handled = 0),
         (select array_agg(place) from posted_agency_findings where count = 0 and handled = 0),
-        (
-            select array_agg(agency_id)
-            from (
-                select agency_id from drift
-                union
-                select agency_id from hours_drift
-                union
-                select agency_id from findings_drift
-            ) as a
-        ),
         (select count(*) from drift) + (select count(*) from hours_drift) + (select count(*) from findings_drift),
         (select tellings from told)
-    into emptied, emptied_hours, emptied_findings, emptied_agency_findings, agencies, repaired, tellings_done;
+    into emptied, emptied_hours, emptied_findings, emptied_agency_findings, repaired, tellings_done;
 
     -- A day without calls has no row. One that was damaged may hold other counts still: it waits for its repair.
     if emptied is not null then
@@ -309,33 +310,71 @@ begin
         delete from agency_findings_folded where ctid = any (emptied_agency_findings);
     end if;
     -- A change raised its agency's version by being in the log. Of a repair nothing else tells.
-    for agency in select unnest(agencies) loop
-        raised := raise_data_version(agency);
-    end loop;
+    if repaired > 0 then
+        perform raise_data_version(agency);
+    end if;
     return repaired;
 end
 $$;
 
 -- Has the changes that wait folded, unless somebody else is at it or this transaction's snapshot is an old one. Whoever
 -- leaves them leaves them to the next: nobody waits for the lock, so nobody can wait for it in a circle.
+-- A fold that fails takes nothing else along: neither the transaction that tried it, nor the changes of the other agencies,
+-- each of which is then folded by itself. What failed is noted (0014).
 create function try_fold_call_changes() returns boolean
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    agency uuid;
 begin
     if current_setting('transaction_isolation') <> 'read committed'
         or not pg_try_advisory_xact_lock(hashtextextended('fold_call_changes', 0))
     then
         return false;
     end if;
-    perform fold_call_changes(false, null, null, null);
-    return true;
+    begin
+        perform fold_call_changes(null, null, null);
+        return true;
+    exception
+        when lock_not_available or deadlock_detected then
+            return false;  -- somebody works on the rollups' tables; the next fold may be luckier
+        when query_canceled then
+            perform note_failed_fold(sqlerrm);
+            return false;
+        when others then
+            null;
+    end;
+    for agency in select distinct c.agency_id from call_changes as c loop
+        begin
+            perform fold_call_changes(agency, null, null);
+        exception
+            when query_canceled then
+                perform note_failed_fold(sqlerrm);
+                return false;
+            when others then
+                perform note_failed_fold(format('of agency %s: %s', agency, sqlerrm));
+        end;
+    end loop;
+    return false;
 end
 $$;
 
--- At commit, about once in 512 changes, and once however many a transaction has made.
+-- Whether the transaction that fires its deferred triggers is sure to end by that. One that is prepared (PREPARE TRANSACTION)
+-- would keep the lock, and the rows that a fold changes, until somebody thinks of it; so would one that has set its constraints
+-- immediate. Only the words of the client tell, so what looks like neither a commit nor a transaction of one
+-- statement leaves the fold to others, on a server where transactions can be prepared at all.
+create function is_committing() returns boolean
+language sql stable set search_path = pg_catalog as $$
+    select current_setting('max_prepared_transactions') = '0'
+        or (current_query() collate "C") !~* 'prepare.*transaction' and (
+            (current_query() collate "C") ~* '^[[:space:];]*(commit|end)\M' or statement_timestamp() = now()
+        )
+$$;
+
+-- At commit, about once in 512 changes, and once however many a transaction has made. It waits for nobody long.
 create function fold_at_commit() returns trigger
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '200ms' as $$
 begin
-    if current_setting('call_changes.folded_in', true) is distinct from pg_current_xact_id()::text then
+    if current_setting('call_changes.folded_in', true) is distinct from pg_current_xact_id()::text and is_committing() then
         perform set_config('call_changes.folded_in', pg_current_xact_id()::text, true);
         perform try_fold_call_changes();
     end if;
@@ -344,15 +383,18 @@ end
 $$;
 
 -- Nobody's to call: Supabase grants its API's roles every function.
-revoke execute on function fold_call_changes(boolean, uuid, date, date) from public;
-revoke execute on function try_fold_call_changes() from public;
 do $$
 declare
+    name text;
     role_name text;
 begin
-    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
-        execute format('revoke execute on function fold_call_changes(boolean, uuid, date, date) from %I', role_name);
-        execute format('revoke execute on function try_fold_call_changes() from %I', role_name);
+    foreach name in array array[
+        'fold_call_changes(uuid, date, date)', 'try_fold_call_changes()'
+    ] loop
+        execute format('revoke execute on function %s from public', name);
+        for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+            execute format('revoke execute on function %s from %I', name, role_name);
+        end loop;
     end loop;
 end
 $$;

@@ -41,7 +41,7 @@ comment on view call_stats_parts is 'Several rows a day, campaign and client; th
 -- the difference is exact, whoever is writing meanwhile. Null agency: all of them.
 -- squawk-ignore ban-drop-function
 drop function call_stats_drift(uuid, date, date);
-create function call_stats_drift(agency uuid, from_day date, to_day date) returns table (
+create function call_stats_drift_of(agency uuid, from_day date, to_day date) returns table (
     agency_id uuid, stat_date date, campaign_id uuid, client_id uuid,
     total_calls numeric, completed_calls numeric, failed_calls numeric, connected_calls numeric,
     conversations_had numeric, meetings_booked numeric, qualified_leads numeric, total_duration_seconds numeric,
@@ -54,7 +54,7 @@ create function call_stats_drift(agency uuid, from_day date, to_day date) return
     listen_ratio_calls numeric, script_adherence_sum numeric, script_adherence_calls numeric, analyzed_calls numeric,
     analyzed_connected_calls numeric,
     total_calls_by_hour integer[], connected_calls_by_hour integer[], meetings_booked_by_hour integer[]
-) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
+) language sql stable set search_path = public, pg_temp as $$
     select
         d.agency_id, d.stat_date, d.campaign_id, d.client_id,
         d.total_calls, d.completed_calls, d.failed_calls, d.connected_calls, d.conversations_had, d.meetings_booked,
@@ -137,7 +137,7 @@ create function call_stats_drift(agency uuid, from_day date, to_day date) return
                     -p.script_adherence_sum, -p.script_adherence_calls, -p.analyzed_calls, -p.analyzed_connected_calls
                 from pending_call_counts as p
             ) as r
-            where (agency is null or r.agency_id = agency)
+            where r.agency_id = agency
                 and r.started_at >= from_day::timestamp at time zone 'UTC'
                 and r.started_at < (to_day + 1)::timestamp at time zone 'UTC'
             group by r.agency_id, call_day(r.started_at), r.campaign_id, r.client_id
@@ -157,7 +157,7 @@ create function call_stats_drift(agency uuid, from_day date, to_day date) return
                 array(select -h from unnest(s.connected_calls_by_hour) as h),
                 array(select -h from unnest(s.meetings_booked_by_hour) as h)
             from call_stats_folded as s
-            where (agency is null or s.agency_id = agency) and s.stat_date between from_day and to_day
+            where s.agency_id = agency and s.stat_date between from_day and to_day
         ) as sides
         group by agency_id, stat_date, campaign_id, client_id
     ) as d
@@ -175,32 +175,88 @@ create function call_stats_drift(agency uuid, from_day date, to_day date) return
     ) or 0 <> any (d.total_calls_by_hour || d.connected_calls_by_hour || d.meetings_booked_by_hour)
 $$;
 
--- Makes the rollups what the calls of these days add up to, and gives the number of rows that were not.
+create function call_stats_drift(agency uuid, from_day date, to_day date) returns table (
+    agency_id uuid, stat_date date, campaign_id uuid, client_id uuid,
+    total_calls numeric, completed_calls numeric, failed_calls numeric, connected_calls numeric,
+    conversations_had numeric, meetings_booked numeric, qualified_leads numeric, total_duration_seconds numeric,
+    inbound_calls numeric, outbound_calls numeric, positive_sentiment_calls numeric, neutral_sentiment_calls numeric,
+    negative_sentiment_calls numeric, objections_encountered numeric, issues_resolved numeric, escalations numeric,
+    voicemail_calls numeric, callback_requested_calls numeric, not_interested_calls numeric, wrong_number_calls numeric,
+    dnc_requested_calls numeric, gatekeeper_blocked_calls numeric, no_answer_calls numeric, conversation_calls numeric,
+    total_interruptions numeric, total_objections_handled numeric, total_buying_signals numeric, emails_sent numeric,
+    sms_sent numeric, talk_ratio_sum numeric, talk_ratio_calls numeric, listen_ratio_sum numeric,
+    listen_ratio_calls numeric, script_adherence_sum numeric, script_adherence_calls numeric, analyzed_calls numeric,
+    analyzed_connected_calls numeric,
+    total_calls_by_hour integer[], connected_calls_by_hour integer[], meetings_booked_by_hour integer[]
+) language sql stable set search_path = public, pg_temp set enable_seqscan = on as $$
+    select d.* from agencies_counted(agency) as a cross join lateral call_stats_drift_of(a, from_day, to_day) as d
+$$;
+
+-- Makes the rollups what the calls of these days add up to, of one agency or (null) of each in turn, and gives the number of
+-- rows that were not.
 create or replace function repair_call_stats(agency uuid, from_day date, to_day date) returns bigint
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    repaired bigint := 0;
+    one uuid;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'rollups can be repaired in a transaction of the isolation level read committed only'
+            using hint = 'In another one the calls would be counted as they were when it began, and folds that others have made since would be overlooked.';
+    end if;
     perform pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0));
-    return fold_call_changes(true, agency, from_day, to_day);
+    for one in select agencies_counted(agency) loop
+        repaired := repaired + fold_call_changes(one, from_day, to_day);
+    end loop;
+    return repaired;
 end
 $$;
 
+-- Everything goes at one stroke, as the calls do: they are gone for every snapshot, so a deletion of what this one sees
+-- would leave what others have committed since. What waits at the end of this transaction for these rows comes before it.
 create or replace function forget_call_stats() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     perform pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0));
-    -- No version may become one that it was before.
-    perform add_to_data_version(c.agency_id, c.changes)
-    from (select agency_id, count(*) as changes from call_changes group by agency_id) as c;
-    delete from call_changes;
-    delete from call_stats_folded;
-    delete from agency_hours_folded;
-    delete from call_findings_folded;
-    delete from agency_findings_folded;
+    set constraints call_changes_fold immediate;
+    truncate call_changes, call_stats_folded, agency_hours_folded, call_findings_folded, agency_findings_folded;
+    set constraints call_changes_fold deferred;
     return null;
 end
 $$;
+alter table calls enable always trigger calls_count_truncated;
 
--- The scheduled job of 0008 repairs the findings as well.
+-- Notes that a fold failed, and why: once in 6 hours for each reason, however often it is tried.
+create function note_failed_fold(reason text) returns void
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    job_name constant text := 'fold_call_changes';
+    due constant timestamptz := date_bin('6 hours', now(), '2000-01-01 00:00+00');
+    noted uuid;
+begin
+    raise warning 'changes of calls could not be added up and wait: %', reason;
+    select l.id into noted
+    from cron_job_logs as l
+    where l.job = job_name and l.slot = due and l.status = 'failed' and l.error = reason
+    limit 1 for update skip locked;
+    if noted is null then
+        insert into cron_job_logs (job, slot, started_at, finished_at, status, error)
+        values (job_name, due, now(), clock_timestamp(), 'failed', reason);
+    else
+        update cron_job_logs as l set finished_at = clock_timestamp() where l.id = noted;
+    end if;
+end
+$$;
+
+revoke execute on function note_failed_fold(text) from public;
+create view failing_folds with (security_invoker = true) as
+select l.finished_at as failed_at, l.error
+from cron_job_logs as l
+where l.job = 'fold_call_changes' and l.status = 'failed' and l.finished_at > (select max(f.folded_at) from call_fold as f);
+comment on view failing_folds is 'Why changes of calls wait that should have been added up: one row a reason; none while all is well.';
+
+-- The scheduled job of 0008 repairs the findings as well, and each agency by itself: one that cannot be recounted is named,
+-- and stops no other.
 create or replace function recount_call_stats(days integer default 7, moment timestamptz default now())
 returns setof cron_job_logs
 language plpgsql security definer set search_path = public, pg_temp as $$
@@ -209,9 +265,12 @@ declare
     due constant timestamptz := date_bin('6 hours', moment, '2000-01-01 00:00+00');
     last_day constant date := call_day(moment);
     first_day constant date := last_day - (days - 1);
+    began constant timestamptz := clock_timestamp();
     log_id uuid;
     checked bigint;
-    repaired bigint;
+    repaired bigint := 0;
+    one uuid;
+    failures text[] := '{}';
 begin
     if days < 1 then
         raise exception 'days must be 1 or more, not %', days;
@@ -223,25 +282,42 @@ begin
     ) then
         perform try_fold_call_changes();
     end if;
+    perform merge_data_versions();
     if not pg_try_advisory_xact_lock(hashtextextended(job_name, 0)) then
         return;
     end if;
     if exists (select from cron_job_logs as l where l.job = job_name and l.slot = due and l.status = 'completed') then
         return;
     end if;
-    insert into cron_job_logs (job, slot, started_at) values (job_name, due, clock_timestamp()) returning id into log_id;
-    begin
-        select count(*) into checked from call_stats_folded as s where s.stat_date between first_day and last_day;
-        repaired := repair_call_stats(null, first_day, last_day);
+    select count(*) into checked from call_stats_folded as s where s.stat_date between first_day and last_day;
+    for one in select agencies_counted(null) loop
+        begin
+            repaired := repaired + repair_call_stats(one, first_day, last_day);
+        exception when others then
+            failures := failures || format('agency %s: %s', one, sqlerrm);
+        end;
+    end loop;
+    if failures = '{}' then
+        insert into cron_job_logs (job, slot, started_at, finished_at, status, rows, rows_repaired)
+        values (job_name, due, began, clock_timestamp(), 'completed', checked, repaired)
+        returning id into log_id;
+    else
+        -- It is tried again with each tick, and noted once a slot.
         update cron_job_logs as l
-        set status = 'completed', rows = checked, rows_repaired = repaired, finished_at = clock_timestamp()
-        where l.id = log_id;
-    exception when others then
-        update cron_job_logs as l set status = 'failed', error = sqlerrm, finished_at = clock_timestamp()
-        where l.id = log_id;
-    end;
-    -- Once more, because what a savepoint's fold (as above) could not see is not known for sure.
-    perform try_fold_call_changes();
+        set
+            finished_at = clock_timestamp(), rows = checked, rows_repaired = l.rows_repaired + repaired,
+            error = array_to_string(failures[:10], '; ')
+        where l.job = job_name and l.slot = due and l.status = 'failed'
+        returning l.id into log_id;
+        if log_id is null then
+            insert into cron_job_logs (job, slot, started_at, finished_at, status, rows, rows_repaired, error)
+            values (
+                job_name, due, began, clock_timestamp(), 'failed', checked, repaired,
+                array_to_string(failures[:10], '; ')
+            )
+            returning id into log_id;
+        end if;
+    end if;
     return query select * from cron_job_logs as l where l.id = log_id;
 end
 $$;
@@ -259,6 +335,12 @@ drop table call_stats_changes;
 drop function apply_call_changes();
 -- squawk-ignore ban-drop-table
 drop table call_stats_daily;
+
+-- To four digits, rounded once and half away from zero: a quotient of numerics has been rounded already. Of nothing it is null.
+create function rounded_ratio(part numeric, whole numeric) returns numeric
+language sql immutable parallel safe as $$
+    select round(div(20000 * part + whole, 2 * nullif(whole, 0)) * 0.0001, 4)
+$$;
 
 create view call_stats_daily with (security_invoker = true) as
 select
@@ -287,10 +369,10 @@ select
     sum(f.script_adherence_sum) as script_adherence_sum,
     sum(f.script_adherence_calls)::bigint as script_adherence_calls, sum(f.analyzed_calls)::bigint as analyzed_calls,
     sum(f.analyzed_connected_calls)::bigint as analyzed_connected_calls,
-    round(sum(f.total_duration_seconds) / nullif(sum(f.completed_calls), 0), 4) as avg_duration_seconds,
-    round(sum(f.talk_ratio_sum) / nullif(sum(f.talk_ratio_calls), 0), 4) as avg_talk_ratio,
-    round(sum(f.listen_ratio_sum) / nullif(sum(f.listen_ratio_calls), 0), 4) as avg_listen_ratio,
-    round(sum(f.script_adherence_sum) / nullif(sum(f.script_adherence_calls), 0), 4) as avg_script_adherence,
+    rounded_ratio(sum(f.total_duration_seconds), sum(f.completed_calls)) as avg_duration_seconds,
+    rounded_ratio(sum(f.talk_ratio_sum), sum(f.talk_ratio_calls)) as avg_talk_ratio,
+    rounded_ratio(sum(f.listen_ratio_sum), sum(f.listen_ratio_calls)) as avg_listen_ratio,
+    rounded_ratio(sum(f.script_adherence_sum), sum(f.script_adherence_calls)) as avg_script_adherence,
     max(f.updated_at) as updated_at
 from call_stats_parts as f
 group by f.agency_id, f.stat_date, f.campaign_id, f.client_id
@@ -300,6 +382,7 @@ comment on view call_stats_daily is 'What the calls of a UTC day add up to, for 
 create constraint trigger call_changes_fold after insert on call_changes
 deferrable initially deferred
 for each row when (new.id % 512 = 0) execute function fold_at_commit();
+alter table call_changes enable always trigger call_changes_fold;
 
 set local statement_timeout = 0;
 select repair_call_stats(null, '0001-01-01', '9999-12-31');

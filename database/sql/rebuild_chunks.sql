@@ -1,33 +1,46 @@
--- One row a chunk: an agency and those days of one month that have, or may have, calls or counts. Oldest day first.
+-- One row a chunk: an agency and those days of one month that are asked for, if it has calls or counts. Oldest day first.
+with recursive asked as (
+    select a as agency_id, coalesce($2::date, '1970-01-01') as first_day, coalesce($3::date, '2199-12-31') as last_day
+    from agencies_counted($1) as a
+),
+
+-- From one month that has calls to the next, each by a look into the index.
+of_calls as (
+    select q.agency_id, q.last_day, (
+        select date_trunc('month', c.started_at at time zone 'UTC')
+        from calls as c
+        where c.agency_id = q.agency_id and c.started_at >= q.first_day::timestamp at time zone 'UTC'
+        order by c.started_at
+        limit 1
+    ) as month
+    from asked as q
+    union all
+    select m.agency_id, m.last_day, (
+        select date_trunc('month', c.started_at at time zone 'UTC')
+        from calls as c
+        where c.agency_id = m.agency_id and c.started_at >= (m.month + interval '1 month') at time zone 'UTC'
+        order by c.started_at
+        limit 1
+    )
+    from of_calls as m
+    where m.month <= m.last_day
+)
+
 select
-    f.agency_id,
-    greatest(month, f.first_day)::date as from_day,
-    least(month + interval '1 month' - interval '1 day', f.last_day)::date as to_day
+    m.agency_id,
+    greatest(m.month::date, q.first_day) as from_day,
+    least((m.month + interval '1 month' - interval '1 day')::date, q.last_day) as to_day
 from (
-    select
-        b.agency_id,
-        greatest(min(b.first_day), $2) as first_day,
-        least(max(b.last_day), $3) as last_day
-    from (
-        select a.id as agency_id, call_day(c.first_at) as first_day, call_day(c.last_at) as last_day
-        from agencies as a
-        cross join lateral (
-            select min(started_at) as first_at, max(started_at) as last_at from calls where agency_id = a.id
-        ) as c
-        where c.first_at is not null
-        union all
-        select agency_id, min(stat_date), max(stat_date) from call_stats_folded group by agency_id
-        union all
-        select agency_id, min(stat_date), max(stat_date) from agency_hours_folded group by agency_id
-        union all
-        select agency_id, min(stat_date), max(stat_date) from call_findings_folded group by agency_id
-        union all
-        select agency_id, min(stat_date), max(stat_date) from agency_findings_folded group by agency_id
-    ) as b
-    where $1::uuid is null or b.agency_id = $1
-    group by b.agency_id
-) as f
-cross join lateral generate_series(
-    date_trunc('month', f.first_day::timestamp), f.last_day::timestamp, interval '1 month'
-) as month
-order by from_day, f.agency_id
+    select agency_id, month from of_calls where month is not null
+    union
+    select s.agency_id, date_trunc('month', s.stat_date::timestamp) from call_stats_folded as s
+    union
+    select s.agency_id, date_trunc('month', s.stat_date::timestamp) from agency_hours_folded as s
+    union
+    select s.agency_id, date_trunc('month', s.stat_date::timestamp) from call_findings_folded as s
+    union
+    select s.agency_id, date_trunc('month', s.stat_date::timestamp) from agency_findings_folded as s
+) as m
+inner join asked as q using (agency_id)
+where m.month <= q.last_day and m.month + interval '1 month' > q.first_day
+order by from_day, m.agency_id

@@ -42,7 +42,7 @@ async def _assert_it_is_a_recount(connection: asyncpg.Connection) -> None:
     for table, keys in ROLLUPS.items():
         columns = f"{keys}, kind, text"
         rows = await connection.fetch(
-            f"select {keys}, kind::text, text, sum(count), sum(handled) from ("
+            f"select {keys}, kind::text, text, sum(count)::bigint, sum(handled)::bigint from ("
             f"select {columns}, count, handled from {table} union all"
             f" select {columns}, count, handled from pending_call_findings"
             f") as parts group by {columns} having sum(count) <> 0"

@@ -189,7 +189,7 @@ async def test_in_a_database_whose_transactions_are_numbered_anew_nothing_is_mis
     await given.call(agency)
     await fold(connection)
     await given.call(agency)
-    await connection.execute("update call_fold set first = '{9000000}', folded_by = '8999999'")
+    await connection.execute("update call_fold set first = '{9000000}', folded_at = '2020-02-02'")
     await connection.execute("update call_changes set transaction_id = '8999998'")
     await given.call(agency)
     total = "select sum(total_calls)::integer from call_stats_daily"

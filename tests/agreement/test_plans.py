@@ -240,11 +240,11 @@ async def test_every_report_reads_through_its_index(filled: asyncpg.Connection, 
             for plan in await _asked(filled, case, heatmap, everything(Heatmap), HeatmapMetric.CALLS):
                 assert _tables(plan) & {"call_stats_folded", "agency_hours_folded"} == {table}
                 (index,) = _indexes(plan, table)
-                assert index in {*daily, "agency_hours_folded_agency_id_stat_date_key"}
+                assert index in {*daily, "agency_hours_folded_pkey"}
         with subtests.test(f"Objections {case.name}"):
             findings = case.by(
-                "agency_findings_folded_agency_id_stat_date_kind_text_key_key",
-                "call_findings_folded_agency_id_campaign_id_stat_date_client_key",
+                "agency_findings_folded_by_day",
+                "call_findings_folded_by_campaign",
                 "call_findings_folded_by_client",
             )
             table = "call_findings_folded" if case.campaign or case.client else "agency_findings_folded"

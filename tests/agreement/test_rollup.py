@@ -18,7 +18,7 @@ import pytest
 
 from tests.agreement import recount
 from tests.conftest import Database
-from tests.given import NOW, Given, fold
+from tests.given import NOW, Given, damage, fold
 
 WRITERS, TRANSACTIONS = 8, 40
 DAYS = [NOW.replace(hour=0) - timedelta(days=days) for days in range(6)]
@@ -396,6 +396,7 @@ async def test_repairs_mend_what_hands_broke_while_writers_are_writing(
 
         async def break_things() -> None:
             chance = random.Random(3)  # noqa: S311
+            await hands.execute("set call_changes.folding = 'on'")
             for _ in range(40):
                 row = "(select ctid from call_stats_folded order by random() limit 1 for update skip locked)"
                 await hands.execute(
@@ -465,15 +466,15 @@ AGENCY_HOURS_DAMAGE = (
 )
 
 
-@pytest.mark.parametrize("damage", AGENCY_HOURS_DAMAGE)
+@pytest.mark.parametrize("statement", AGENCY_HOURS_DAMAGE)
 async def test_damage_of_an_agencys_hours_is_found_and_one_repair_mends_it(
-    connection: asyncpg.Connection, given: Given, damage: str
+    connection: asyncpg.Connection, given: Given, statement: str
 ) -> None:
     agency = await given.agency()
     await given.calls(agency, 2, started_at=DAYS[0], disposition="appointment_booked")
     await given.calls(agency, 3, started_at=DAYS[1])
     await fold(connection)
-    await connection.execute(damage)
+    await damage(connection, statement)
     drifted = await connection.fetchval(HOURS_DRIFT)
     assert drifted > 0
     assert await connection.fetchval(DRIFT) == 0

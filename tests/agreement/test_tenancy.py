@@ -22,7 +22,7 @@ import pytest
 from resolvers.viewer import Role
 from tests.agreement import recount
 from tests.agreement.recount import REPORTS, Question, Recount, in_order, new, old, selection, snaked
-from tests.given import NOW, SECRET, Given, fold
+from tests.given import NOW, SECRET, Given, damage, fold
 from tests.running import Running
 
 DOORS = ("rest", "graphql")
@@ -595,9 +595,10 @@ async def test_what_stands_only_in_the_agencys_own_table_is_read_for_who_sees_th
     outside: Outside,
 ) -> None:
     planted = "Known to the agency alone"
-    await outside.connection.execute(
-        "insert into agency_findings_folded (agency_id, stat_date, kind, text, count, handled)"
-        " values ($1, $2, 'objection', $3, 100000, 0)",
+    await damage(
+        outside.connection,
+        "insert into agency_findings_folded (agency_id, stat_date, kind, text, text_key, count, handled)"
+        " values ($1, $2, 'objection', $3, text_key($3), 100000, 0)",
         outside.ours.id,
         NOW.date(),
         planted,

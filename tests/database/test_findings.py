@@ -12,7 +12,7 @@ import pytest
 
 from tests.agreement.findings import DRIFT, EVER, REPAIR, ROLLUPS, assert_it_is_a_recount
 from tests.conftest import Database
-from tests.given import NOW, Given, fold
+from tests.given import NOW, Given, damage, fold
 
 DAYS = [NOW.replace(hour=0) - timedelta(days=days) for days in range(3)]
 
@@ -129,21 +129,21 @@ DAMAGE = (
     "update call_findings_folded set count = count + 3, handled = 0",
     "update agency_findings_folded set count = -1",
     "update call_findings_folded set text = 'Other words'",
-    f"insert into call_findings_folded (agency_id, stat_date, kind, text, count, handled)"
-    f" values ('{uuid4()}', '2026-02-01', 'signal', 'Invented', 2, 0)",
-    f"insert into agency_findings_folded (agency_id, stat_date, kind, text, count, handled)"
-    f" values ('{uuid4()}', '2026-02-01', 'signal', 'Invented', 0, 2)",
+    f"insert into call_findings_folded (agency_id, stat_date, kind, text, text_key, count, handled)"
+    f" values ('{uuid4()}', '2026-02-01', 'signal', 'Invented', text_key('Invented'), 2, 0)",
+    f"insert into agency_findings_folded (agency_id, stat_date, kind, text, text_key, count, handled)"
+    f" values ('{uuid4()}', '2026-02-01', 'signal', 'Invented', text_key('Invented'), 0, 2)",
 )
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("statement", DAMAGE)
 async def test_damage_is_found_and_one_repair_mends_it(
-    connection: asyncpg.Connection, given: Given, damage: str
+    connection: asyncpg.Connection, given: Given, statement: str
 ) -> None:
     agency = await given.agency()
     await given.calls(agency, 3, objections=[{"text": "No time"}], buying_signals=[{"text": "When?"}])
     await fold(connection)
-    await connection.execute(damage)
+    await damage(connection, statement)
     drifted = await connection.fetchval(DRIFT)
     assert drifted > 0
     async with connection.transaction():
@@ -221,7 +221,7 @@ async def test_nobody_else_may_repair(connection: asyncpg.Connection) -> None:
         await connection.execute(f"create role {role}; set local role {role}")
         for call in (
             f"repair_call_stats(null, {EVER})",
-            f"fold_call_changes(false, null, {EVER})",
+            f"fold_call_changes(null, {EVER})",
             "try_fold_call_changes()",
             "add_to_data_version(null, 1)",
         ):

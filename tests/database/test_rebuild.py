@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from database.rebuild import RebuildError, rebuild
-from tests.given import fold
+from tests.given import damage, fold
 
 DRIFT = "select count(*) from call_stats_drift(null, '2000-01-01', '2100-01-01')"
 
@@ -64,13 +64,16 @@ async def test_lost_wrong_and_invented_rows_are_repaired_from_the_first_day_to_t
     await fold(connection)
     await connection.execute("delete from call_stats_folded where stat_date = '2026-02-10'")
     await connection.execute("update call_stats_folded set total_calls = 7, total_duration_seconds = 1")
-    await connection.executemany(
-        "insert into call_stats_folded (agency_id, stat_date, total_calls) values ($1, $2, 3)",
-        [(agency, date(2025, 12, 31)), (agency, date(2026, 3, 1))],
-    )
+    for day in (date(2025, 12, 31), date(2026, 3, 1)):
+        await damage(
+            connection,
+            "insert into call_stats_folded (agency_id, stat_date, total_calls) values ($1, $2, 3)",
+            agency,
+            day,
+        )
     repaired, told = await rebuilt(connection)
     assert repaired == 4
-    assert told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]  # December to March
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]  # December, February and March
     assert await totals(connection) == {"2026-02-10": 1, "2026-02-11": 2}
     assert await connection.fetchval(DRIFT) == 0
 
@@ -84,9 +87,10 @@ async def test_what_was_found_is_repaired_as_well(connection):
     assert (await rebuilt(connection))[0] == 2
     assert await connection.fetchval("select count(*) from call_findings_drift(null, '2000-01-01', '2100-01-01')") == 0
     await connection.execute("delete from agencies where id = $1", agency)
-    await connection.execute(
-        "insert into agency_findings_folded (agency_id, stat_date, kind, text, count, handled)"
-        " values ($1, '2025-02-10', 'signal', 'Of a time that is gone', 1, 0)",
+    await damage(
+        connection,
+        "insert into agency_findings_folded (agency_id, stat_date, kind, text, text_key, count, handled)"
+        " values ($1, '2025-02-10', 'signal', 'Of a time that is gone', text_key('gone'), 1, 0)",
         agency,
     )
     assert (await rebuilt(connection, agency=agency))[0] == 1
@@ -102,7 +106,8 @@ async def test_an_agencys_hours_are_repaired_as_well(connection):
     assert await connection.fetchval("select count(*) from agency_hours_drift(null, '2000-01-01', '2100-01-01')") == 0
     await connection.execute("delete from agencies where id = $1", agency)
     await fold(connection)
-    await connection.execute(
+    await damage(
+        connection,
         "insert into agency_hours_folded values ($1, '2025-02-10', array_fill(2, '{24}'), array_fill(0, '{24}'),"
         " array_fill(0, '{24}'))",
         agency,
@@ -113,8 +118,10 @@ async def test_an_agencys_hours_are_repaired_as_well(connection):
 
 async def test_counts_of_an_agency_that_is_gone_are_cleared(connection):
     gone = uuid4()
-    await connection.execute(
-        "insert into call_stats_folded (agency_id, stat_date, total_calls) values ($1, '2026-02-10', 3)", gone
+    await damage(
+        connection,
+        "insert into call_stats_folded (agency_id, stat_date, total_calls) values ($1, '2026-02-10', 3)",
+        gone,
     )
     assert (await rebuilt(connection, agency=gone))[0] == 1
     assert await totals(connection) == {}

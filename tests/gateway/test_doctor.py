@@ -23,7 +23,7 @@ from gateway import doctor
 from gateway.doctor import Finding, examine, report
 from gateway.settings import Settings
 from tests.database.wires import as_user, listening, over_tcp, relay, transaction_pooler
-from tests.given import fold
+from tests.given import damage, fold
 
 SECRET = "a-secret-of-thirty-two-bytes-and-a-few-more"
 ES256 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)
@@ -229,9 +229,10 @@ async def test_a_rollup_that_drifted_is_found(database, connection):
     assert rollup.ok is False
     assert rollup.words.startswith("1 rows of call_stats_folded of the last 7 days")
     assert "`gateway rebuild`" in rollup.words
-    await connection.execute(
-        "insert into agency_findings_folded (agency_id, stat_date, kind, text, count, handled)"
-        " values ($1, (now() at time zone 'UTC')::date, 'signal', 'Invented', 1, 0)",
+    await damage(
+        connection,
+        "insert into agency_findings_folded (agency_id, stat_date, kind, text, text_key, count, handled)"
+        " values ($1, (now() at time zone 'UTC')::date, 'signal', 'Invented', text_key('Invented'), 1, 0)",
         agency,
     )
     await connection.execute("delete from agency_hours_folded")
