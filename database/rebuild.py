@@ -42,8 +42,8 @@ async def rebuild(
     `progress` hears chunks done and all.
 
     Raises:
-        RebuildError: no such agency, the days are the wrong way round, a transaction is open on this connection, or some
-            chunks could not be rebuilt (after all the others were).
+        RebuildError: no such agency, the days are the wrong way round, a transaction is open on this connection, or
+            some chunks could not be rebuilt (after all the others were).
     """
     if connection.is_in_transaction():
         raise RebuildError("a transaction is open on this connection, and each chunk is to be one of its own")
@@ -66,7 +66,7 @@ async def rebuild(
     if failures:
         more = f" And {len(failures) - MOST_REASONS} more." if len(failures) > MOST_REASONS else ""
         raise RebuildError(
-            f"{len(failures)} of {len(chunks)} months could not be rebuilt; {repaired} rows of the others were repaired. "
+            f"{len(failures)} of {len(chunks)} months could not be rebuilt, {repaired} rows of others were repaired. "
             + "; ".join(failures[:MOST_REASONS])
             + f".{more}"
         )
@@ -76,7 +76,7 @@ async def rebuild(
 async def _repair(connection: asyncpg.Connection, agency: UUID, from_day: date, to_day: date) -> int:
     # What others commit while the repair waits for its turn has to be seen, whatever the database's default is.
     async with connection.transaction(isolation="read_committed"):
-        # Where the client is gone, by kill -9 or a lost line, the server does not go on for it; not every platform can tell.
+        # Without its client, after a kill -9 or on a lost line, the server does not go on; not every platform can tell.
         with suppress(asyncpg.PostgresError):
             async with connection.transaction():
                 await connection.execute(_ENDS_WITH_ITS_CLIENT)

@@ -63,5 +63,5 @@ async def drift(connections: Connections, today: date, days: int) -> Sequence[as
 
 
 async def failing_folds(connections: Connections) -> Sequence[str]:
-    """Why changes of calls cannot be added to the rollups at present; empty while they can. Answers count them all the same."""
+    """Why changes of calls cannot be added to the rollups at present; empty while they can. Answers count them."""
     return [row["error"] for row in await connections.fetch(SQL["failing_folds"])]

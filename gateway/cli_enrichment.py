@@ -113,8 +113,10 @@ def reconcile(
     days: Annotated[int, typer.Option(help="So many days, today among them (UTC).", min=1)] = 7,
     data_dir: DataDir = demonstration.DATA_DIR,
 ) -> None:
-    """Show where the rollups differ from a recount of the calls, and whether changes of calls cannot be added to them; exit
-    code 1 if either is so."""
+    """Show where the rollups differ from a recount of the calls, and why changes of calls cannot be added to them, if so.
+
+    Exit code 1 if either is so.
+    """
     today = datetime.now(UTC).date()
 
     async def ask(connections: Connections, _: Settings) -> tuple[Sequence[asyncpg.Record], Sequence[str]]:
@@ -122,9 +124,7 @@ def reconcile(
 
     found, failures = _ask(data_dir, ask)
     for reason in failures:
-        err.print(
-            f"Changes of calls cannot be added up and wait: {reason}", style="red", highlight=False, soft_wrap=True
-        )
+        err.print(f"Changes of calls wait and cannot be added up: {reason}", style="red", soft_wrap=True)
     if not found:
         typer.echo(f"no drift in the last {days} days")
         if failures:

@@ -340,7 +340,7 @@ begin
         when query_canceled then
             perform note_failed_fold(sqlerrm);
             return false;
-        when others then
+        when others or assert_failure then
             null;
     end;
     for agency in select distinct c.agency_id from call_changes as c loop
@@ -350,7 +350,7 @@ begin
             when query_canceled then
                 perform note_failed_fold(sqlerrm);
                 return false;
-            when others then
+            when others or assert_failure then
                 perform note_failed_fold(format('of agency %s: %s', agency, sqlerrm));
         end;
     end loop;
@@ -359,15 +359,16 @@ end
 $$;
 
 -- Whether the transaction that fires its deferred triggers is sure to end by that. One that is prepared (PREPARE TRANSACTION)
--- would keep the lock, and the rows that a fold changes, until somebody thinks of it; so would one that has set its constraints
--- immediate. Only the words of the client tell, so what looks like neither a commit nor a transaction of one
--- statement leaves the fold to others, on a server where transactions can be prepared at all.
+-- would keep the lock, and the rows that a fold changes, until somebody thinks of it; so would one that has set its
+-- constraints immediate before. Only the client's words tell, and there are none when the extended protocol ends a statement
+-- by itself. Where transactions can be prepared at all, whatever else is said leaves the fold to others.
 create function is_committing() returns boolean
 language sql stable set search_path = pg_catalog as $$
     select current_setting('max_prepared_transactions') = '0'
-        or (current_query() collate "C") !~* 'prepare.*transaction' and (
-            (current_query() collate "C") ~* '^[[:space:];]*(commit|end)\M' or statement_timestamp() = now()
-        )
+        or q.query is null
+        or q.query !~* 'prepare.*transaction|constraints'
+            and q.query ~* '^[[:space:];]*(commit|end|insert|update|delete|merge|copy|with)\M'
+    from (select current_query() collate "C" as query) as q
 $$;
 
 -- At commit, about once in 512 changes, and once however many a transaction has made. It waits for nobody long.

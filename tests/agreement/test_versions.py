@@ -1,4 +1,4 @@
-"""A version tells whether anything of an agency has changed: another one after every kind of change, and in nobody's way."""
+"""A version tells whether anything of an agency has changed: another after every kind of change, in nobody's way."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

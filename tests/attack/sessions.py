@@ -1,0 +1,32 @@
+"""What the attacks share: sessions, and the one question whether all numbers are right."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from tests.agreement import findings
+from tests.agreement.test_rollup import assert_it_is_a_recount
+from tests.conftest import Database
+
+DRIFT = Path("enrichment/sql/drift.sql").read_text("utf-8")
+FAILING = "select error from failing_folds"
+WAITING = "select count(*) from call_changes"
+
+
+@asynccontextmanager
+async def session(database: Database, **settings: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection with these settings."""
+    connection = await asyncpg.connect(database.dsn, server_settings=settings)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=10)
+
+
+async def assert_all_is_right(connection: asyncpg.Connection) -> None:
+    """Every rollup is a recount of the calls, before a fold and after it, and no fold fails."""
+    await assert_it_is_a_recount(connection)
+    await findings.assert_it_is_a_recount(connection)
+    assert await connection.fetch(FAILING) == []
