@@ -216,10 +216,21 @@ $$;
 -- would leave what others have committed since. What waits at the end of this transaction for these rows comes before it.
 create or replace function forget_call_stats() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    name text;
 begin
     perform pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0));
     set constraints call_changes_fold immediate;
-    truncate call_changes, call_stats_folded, agency_hours_folded, call_findings_folded, agency_findings_folded;
+    foreach name in array array[
+        'call_changes', 'call_stats_folded', 'agency_hours_folded', 'call_findings_folded', 'agency_findings_folded'
+    ] loop
+        begin
+            execute format('truncate %I', name);
+        exception when object_in_use then
+            -- The same statement has emptied it, or a cursor of this session reads it.
+            execute format('delete from %I', name);
+        end;
+    end loop;
     set constraints call_changes_fold deferred;
     return null;
 end

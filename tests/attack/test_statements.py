@@ -11,7 +11,11 @@ from tests.conftest import Database
 from tests.given import Given, fold
 
 PARENTS = {"clients": "client_id", "campaigns": "campaign_id", "call_batches": "batch_id"}
-FACTS = ("disposition = 'voicemail'", "status = 'failed', duration_seconds = 5", "started_at = started_at - interval '1 day'")
+FACTS = (
+    "disposition = 'voicemail'",
+    "status = 'failed', duration_seconds = 5",
+    "started_at = started_at - interval '1 day'",
+)
 FOUND = {"objections": [{"text": "No time", "handled": True}], "buying_signals": [{"text": "When?"}]}
 
 
@@ -27,7 +31,9 @@ async def _world(given: Given, number: int = 3) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("facts", FACTS)
-@pytest.mark.parametrize("parents", [order for number in (1, 2, 3) for order in permutations(PARENTS, number)], ids="-".join)
+@pytest.mark.parametrize(
+    "parents", [order for number in (1, 2, 3) for order in permutations(PARENTS, number)], ids="-".join
+)
 async def test_facts_are_updated_by_the_statement_that_deletes_what_the_calls_belong_to(
     connection: asyncpg.Connection, given: Given, facts: str, parents: tuple[str, ...]
 ) -> None:
@@ -194,7 +200,10 @@ async def test_writers_side_by_side_fail_for_the_sake_of_nothing_of_ours(
     told = await connection.fetch(sums)
     await connection.execute("select merge_data_versions()")
     assert await connection.fetch(sums) == told
-    assert await connection.fetchval("select max(n) from (select count(*) as n from data_versions group by agency_id) c") == 1
+    assert (
+        await connection.fetchval("select max(n) from (select count(*) as n from data_versions group by agency_id) c")
+        == 1
+    )
     await assert_all_is_right(connection)
 
 

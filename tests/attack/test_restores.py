@@ -1,0 +1,163 @@
+"""Whatever is restored, and however: the numbers are those of the calls that are there afterwards."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from tests.attack import dumps
+from tests.attack.sessions import DRIFT, WAITING, assert_all_is_right, session
+from tests.conftest import _TEMPLATE, Database, Postgres, _fresh
+from tests.given import NOW, Given, fold
+
+FOUND = {"objections": [{"text": "No time"}], "buying_signals": [{"text": "When?"}]}
+KINDS = ("plain", "replica", "disable-triggers")
+TOTALS = "select count(*)::integer, (select sum(total_calls)::integer from call_stats_daily) from calls"
+
+
+@pytest.fixture
+async def other_database(server: Postgres) -> AsyncIterator[Database]:
+    """A second migrated database on the same server."""
+    async for fresh in _fresh(server, os.environ[_TEMPLATE]):
+        yield fresh
+
+
+async def _fill(given: Given) -> None:
+    """Calls that are folded, and changes that wait."""
+    for _ in range(2):
+        agency = await given.agency()
+        campaign = await given.campaign(agency, await given.client(agency))
+        await given.user(agency)
+        batch = await given.batch(agency, campaign, {"pending": 2})
+        await given.calls(agency, 20, campaign_id=campaign, batch_id=batch, **FOUND)
+        await fold(given.connection)
+        await given.calls(agency, 5, **FOUND)
+        await given.connection.execute("update calls set disposition = 'voicemail' where campaign_id is null")
+    assert await given.connection.fetchval(WAITING) > 0
+
+
+async def _dumped(database: Database, folder: Path, *options: str) -> Path:
+    file = folder / f"{uuid4().hex}.dump"
+    await dumps.run(await dumps.tools(database.dsn) / "pg_dump", "-Fc", *options, "-f", file, database.dsn)
+    return file
+
+
+async def _restored(kind: str, file: Path, database: Database, *options: str) -> None:
+    """The data of a dump of data, into tables that are there."""
+    programs = await dumps.tools(database.dsn)
+    restore = [programs / "pg_restore", "--data-only", "-d", database.dsn, *options, file]
+    if kind == "disable-triggers":
+        restore.insert(2, "--disable-triggers")
+    env = {"PGOPTIONS": "-c session_replication_role=replica"} if kind == "replica" else {}
+    # Rows that are there already (the record of migrations, a job that its call has queued) are no reason to stop for it.
+    await dumps.run(*restore, env=env, failing=True)
+
+
+async def _assert_restored(connection: asyncpg.Connection, calls: int) -> None:
+    assert tuple(await connection.fetchrow(TOTALS)) == (calls, calls)
+    assert await connection.fetch(DRIFT, NOW.date().replace(year=2020), NOW.date().replace(year=2030)) == []
+    agency = await connection.fetchval("select id from agencies limit 1")
+    await Given(connection).calls(agency, 2, **FOUND)
+    assert tuple(await connection.fetchrow(TOTALS)) == (calls + 2, calls + 2)
+    await assert_all_is_right(connection)
+    assert tuple(await connection.fetchrow(TOTALS)) == (calls + 2, calls + 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_data_alone_are_restored_while_changes_waited(
+    database: Database,
+    other_database: Database,
+    connection: asyncpg.Connection,
+    given: Given,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    await _fill(given)
+    file = await _dumped(database, tmp_path, "--data-only")
+    async with session(other_database) as there:
+        # Folds of its own have been made before, so that numbers of transactions mean something there.
+        agency = await Given(there).agency()
+        await Given(there).calls(agency, 3, **FOUND)
+        await fold(there)
+        await _restored(kind, file, other_database)
+        await _assert_restored(there, 53)
+        # And in full, into a database that was empty.
+        full = await _dumped(other_database, tmp_path)
+        name = f"gateway_test_{uuid4().hex[:12]}"
+        await connection.execute(f"create database {name} template template0")
+        third = Database(other_database.dsn.replace(await there.fetchval("select current_database()"), name))
+        try:
+            await dumps.run(await dumps.tools(third.dsn) / "pg_restore", "-d", third.dsn, full)
+            async with session(third) as restored:
+                await _assert_restored(restored, 55)
+        finally:
+            await connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_data_alone_are_restored_on_another_server(
+    database: Database, unusual_database: Database, given: Given, tmp_path: Path, kind: str
+) -> None:
+    """Whose transactions have other numbers."""
+    await _fill(given)
+    file = await _dumped(database, tmp_path, "--data-only")
+    async with session(unusual_database) as there:
+        await _restored(kind, file, unusual_database)
+        await _assert_restored(there, 50)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_data_of_calls_alone_are_restored_after_they_were_lost(
+    database: Database, connection: asyncpg.Connection, given: Given, tmp_path: Path, kind: str
+) -> None:
+    await _fill(given)
+    file = await _dumped(database, tmp_path, "--data-only")
+    await connection.execute("truncate calls cascade")
+    assert tuple(await connection.fetchrow(TOTALS)) == (0, None)
+    await _restored(kind, file, database, "-t", "calls")
+    if kind == "disable-triggers":
+        # Nobody could count these. It is seen, and a rebuild is all it takes.
+        assert await connection.fetch(DRIFT, NOW.date().replace(year=2020), NOW.date().replace(year=2030)) != []
+        await connection.execute("select repair_call_stats(null, '1970-01-01', '2199-12-31')")
+    await _assert_restored(connection, 50)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_everything_is_emptied_and_restored_in_place(
+    database: Database, connection: asyncpg.Connection, given: Given, tmp_path: Path, kind: str
+) -> None:
+    """And the version of the data is another one than the calls had that are lost."""
+    await _fill(given)
+    version = Path("gateway/sql/version.sql").read_text("utf-8")
+    file = await _dumped(database, tmp_path, "--data-only")
+    agency = await connection.fetchval("select id from agencies order by id limit 1")
+    at_dump = await connection.fetchval(version, agency)
+    await given.calls(agency, 7, **FOUND)
+    lost = await connection.fetchval(version, agency)
+    await connection.execute(
+        "truncate agencies, users, clients, campaigns, call_batches, campaign_contacts, calls, call_changes, call_fold,"
+        " call_stats_folded, agency_hours_folded, call_findings_folded, agency_findings_folded, data_versions,"
+        " enrichment_queue, cron_job_logs cascade"
+    )
+    await _restored(kind, file, database)
+    restored = await connection.fetchval(version, agency)
+    assert restored != lost
+    await given.calls(agency, 7, emails_sent=1)
+    assert await connection.fetchval(version, agency) not in (at_dump, lost, restored)
+    await _assert_restored(connection, 57)
+
+
+async def test_a_log_of_another_history_is_put_in_order_by_a_repair(
+    connection: asyncpg.Connection, given: Given
+) -> None:
+    """Whatever stands in it, and in the row that says where to look."""
+    await _fill(given)
+    await connection.execute("update call_changes set transaction_id = '5' where id % 2 = 0")
+    await connection.execute("update call_changes set transaction_id = '900000000' where id % 2 = 1")
+    await connection.execute("insert into call_fold (first, last) values ('{7}', '{8}')")
+    await _assert_restored(connection, 50)
+    assert await connection.fetchval(WAITING) == 0
+    assert await connection.fetchval("select count(*) from call_fold where folded_at = written_at") == 1
