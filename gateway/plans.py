@@ -35,6 +35,7 @@ from strawberry.types.field import StrawberryField
 
 from resolvers.measures import Measured, MeasuredColumns
 from resolvers.metrics import Counter
+from resolvers.scalars import LEAST_BIG, MOST_BIG, SCALARS, BigInt
 
 T = TypeVar("T")
 Complete = Callable[[Any], Any]
@@ -43,12 +44,13 @@ Complete = Callable[[Any], Any]
 REMEMBERED_VARIANTS = 4
 """For each document: what is remembered grows with its text, not with the variables that switch parts of it off."""
 
-_AS_IT_IS: Mapping[Any, str] = {
-    GraphQLInt: "{v}.__class__ is int and LEAST <= v <= MOST",
-    GraphQLFloat: "{v}.__class__ is float and v - v == 0",  # neither infinite nor no number
-    GraphQLString: "{v}.__class__ is str",
+_AS_IT_IS: Mapping[str, str] = {
+    GraphQLInt.name: f"{{v}}.__class__ is int and {GRAPHQL_MIN_INT} <= v <= {GRAPHQL_MAX_INT}",
+    SCALARS[BigInt].name: f"{{v}}.__class__ is int and {LEAST_BIG} <= v <= {MOST_BIG}",
+    GraphQLFloat.name: "{v}.__class__ is float and v - v == 0",  # neither infinite nor no number
+    GraphQLString.name: "{v}.__class__ is str",
 }
-"""When a value `v` is already what JSON shows. Whatever else it may be, the type's own completion sees to it."""
+"""When a value `v` is already what JSON shows, by its type's name. That type's own completion sees to any other."""
 
 STRAWBERRY = "strawberry-definition"
 
@@ -136,7 +138,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         definition = on.extensions.get(STRAWBERRY)
         if not isinstance(definition, StrawberryObjectDefinition) or on.is_type_of is not None:
             raise Unplanned
-        bound: dict[str, Any] = {"unplanned": Unplanned, "LEAST": GRAPHQL_MIN_INT, "MOST": GRAPHQL_MAX_INT}
+        bound: dict[str, Any] = {"unplanned": Unplanned}
 
         def bind(value: object) -> str:
             bound[name := f"bound_{len(bound)}"] = value
@@ -155,7 +157,8 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
             value = _read(definition.origin, ours.python_name, bind)
             complete = bind(self._complete(field.type, details))
             required = is_non_null_type(field.type)
-            as_it_is = _AS_IT_IS.get(field.type.of_type if required else field.type)
+            kind = field.type.of_type if required else field.type
+            as_it_is = _AS_IT_IS.get(kind.name) if is_leaf_type(kind) else None
             if as_it_is is None:
                 shown.append(f"{name!r}: {complete}({value})")
             else:

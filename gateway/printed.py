@@ -1,6 +1,5 @@
 """What the repository prints from the code: `python -m gateway.printed` writes the files, `--check` compares them."""
 
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from gateway.documents import COST_OF_REPORT
 from gateway.schema import build_schema
 from gateway.settings import Settings
 from resolvers.metrics import METRICS, TIMESERIES_METRICS, Counter, Mean, Metric, Quotient
+from resolvers.scalars import SCALARS, BigInt
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,8 +24,8 @@ def printed() -> Mapping[Path, str]:
         ROOT / ".env.example": _env_example(),
         ROOT / "docs" / "metrics.md": _metrics(),
         ROOT / "docs" / "cli.md": _command_line(),
-        ROOT / "docs" / "graphql.md": _between(ROOT / "docs" / "graphql.md", "costs", _costs()),
-        ROOT / "README.md": _between(ROOT / "README.md", "settings", _settings()),
+        ROOT / "docs" / "graphql.md": _between(ROOT / "docs" / "graphql.md", costs=_costs(), scalars=_scalars()),
+        ROOT / "README.md": _between(ROOT / "README.md", settings=_settings()),
     }
 
 
@@ -104,17 +104,28 @@ def _costs() -> str:
     return "\n".join([*lines, "| any other | 1 |"])
 
 
+def _scalars() -> str:
+    """As a code generator has to be told: what is a whole number here is one in JSON, and all else is text."""
+    lines = ["| scalar | in TypeScript | |", "|---|---|---|"]
+    for kind, scalar in SCALARS.items():
+        lines.append(f"| `{scalar.name}` | `{'number' if kind is BigInt else 'string'}` | {scalar.description} |")
+    return "\n".join(lines)
+
+
 def _command_line() -> str:
     command = typer.main.get_command(cli.app)
     context = typer.Context(command, info_name="gateway")
     return get_docs_for_click(obj=command, ctx=context, name="gateway", title="The command line")
 
 
-def _between(path: Path, name: str, text: str) -> str:
-    """A file with the part between its two markers replaced."""
-    begin, end = f"<!-- {name}: printed from the code -->", f"<!-- /{name} -->"
+def _between(path: Path, **parts: str) -> str:
+    """A file with what stands between the two markers of each part replaced."""
     whole = path.read_text("utf-8")
-    return re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{text}\n{end}", whole, flags=re.DOTALL)
+    for name, text in parts.items():
+        begin, end = f"<!-- {name}: printed from the code -->", f"<!-- /{name} -->"
+        before, _, rest = whole.partition(begin)
+        whole = f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}"
+    return whole
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from resolvers.filters import Filters
 from resolvers.loaders import Grain
 from resolvers.measures import Measured, measured, metric, plain
 from resolvers.reader import Reader
+from resolvers.scalars import BigInt
 from resolvers.selection import Wanted
 from resolvers.statements import Row, Statement
 
@@ -42,11 +43,11 @@ class Batch:
     agency_id: UUID = strawberry.field(description="Its agency: the caller's own.")
     campaign_id: UUID | None = strawberry.field(description="The campaign it dials for.")
     status: BatchStatus = strawberry.field(description="Where it stands.")
-    total_calls: int = strawberry.field(description="Contacts in it.")
-    completed_count: int = strawberry.field(description="Contacts that were reached or used up.")
-    failed_count: int = strawberry.field(description="Contacts that failed or were skipped.")
-    pending_count: int = strawberry.field(description="Contacts still to be called.")
-    in_progress_count: int = strawberry.field(description="Contacts being called now.")
+    total_calls: BigInt = strawberry.field(description="Contacts in it.")
+    completed_count: BigInt = strawberry.field(description="Contacts that were reached or used up.")
+    failed_count: BigInt = strawberry.field(description="Contacts that failed or were skipped.")
+    pending_count: BigInt = strawberry.field(description="Contacts still to be called.")
+    in_progress_count: BigInt = strawberry.field(description="Contacts being called now.")
     progress_pct: int | None = strawberry.field(
         description="Completed and failed, of all contacts; null while it has none. Unit: percent, whole."
     )
@@ -60,12 +61,12 @@ class CampaignStats(Measured):
 
     campaign_id: UUID = plain("The campaign.")
     campaign_name: str = plain("Its name.")
-    total_calls: int
-    completed_calls: int
-    connected_calls: int
-    meetings_booked: int
-    qualified_leads: int
-    conversations_had: int
+    total_calls: BigInt
+    completed_calls: BigInt
+    connected_calls: BigInt
+    meetings_booked: BigInt
+    qualified_leads: BigInt
+    conversations_had: BigInt
     avg_duration_seconds: int | None
     contact_rate: float | None
     conversion_rate: float | None = metric("overall_conversion_rate")
@@ -75,7 +76,7 @@ class CampaignStats(Measured):
 class Pagination:
     """Speaks of the batches; the campaigns' statistics are always complete."""
 
-    total: int = strawberry.field(description="Batches on all pages.")
+    total: BigInt = strawberry.field(description="Batches on all pages.")
     limit: int = strawberry.field(description="Batches on a page, at most.")
     offset: int = strawberry.field(description="Batches before this page.")
     has_more: bool = strawberry.field(description="Whether batches follow after this page.")
@@ -112,7 +113,7 @@ async def campaigns(
     stats, batches = await asyncio.gather(
         _stats(reader, filters, wanted), _batches(reader, filters, wanted, status, limit, offset)
     )
-    total = batches[0]["total"] if batches else 0
+    total = BigInt(batches[0]["total"] if batches else 0)
     page = [row for row in batches if row["id"] is not None]
     return Campaigns(
         active_batches=[_batch(row) for row in page],

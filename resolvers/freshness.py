@@ -9,6 +9,7 @@ import strawberry
 from resolvers.filters import DateRange, Filters
 from resolvers.metrics import percentage
 from resolvers.reader import Reader
+from resolvers.scalars import BigInt
 from resolvers.selection import Wanted
 from resolvers.statements import Row, Statement
 
@@ -31,9 +32,11 @@ class Freshness:
         description="When the counts were last compared with the calls themselves, as is done every 6 hours for the "
         "last 7 days; null before the first time."
     )
-    waiting_calls: int = strawberry.field(description="Calls that have ended and wait for their analysis. Unit: calls.")
-    connected_calls: int = strawberry.field(description="Calls that a person answered. Unit: calls.")
-    analyzed_connected_calls: int = strawberry.field(description="Those of them that are analysed. Unit: calls.")
+    waiting_calls: BigInt = strawberry.field(
+        description="Calls that have ended and wait for their analysis. Unit: calls."
+    )
+    connected_calls: BigInt = strawberry.field(description="Calls that a person answered. Unit: calls.")
+    analyzed_connected_calls: BigInt = strawberry.field(description="Those of them that are analysed. Unit: calls.")
     analyzed_pct: float | None = strawberry.field(
         description="Analysed, of the connected calls; null when there are none. Unit: percent."
     )

@@ -6,6 +6,7 @@ from resolvers.filters import DateRange, Filters
 from resolvers.loaders import Grain
 from resolvers.measures import Measured, measured, metric
 from resolvers.reader import Reader
+from resolvers.scalars import BigInt
 from resolvers.selection import Wanted
 
 
@@ -13,11 +14,11 @@ from resolvers.selection import Wanted
 class FunnelStages(Measured):
     """How many calls reached each stage."""
 
-    total_calls: int
-    connected: int = metric("connected_calls")
-    conversation: int = metric("conversations_had")
-    qualified: int = metric("qualified_leads")
-    appointment_booked: int = metric("meetings_booked")
+    total_calls: BigInt
+    connected: BigInt = metric("connected_calls")
+    conversation: BigInt = metric("conversations_had")
+    qualified: BigInt = metric("qualified_leads")
+    appointment_booked: BigInt = metric("meetings_booked")
 
 
 @measured("From each stage to the next.")

@@ -9,6 +9,7 @@ import strawberry
 from resolvers.filters import DateRange, Filters
 from resolvers.measures import Measured, measured, plain
 from resolvers.reader import Reader
+from resolvers.scalars import BigInt
 from resolvers.selection import Wanted
 from resolvers.statements import Row, Statement
 
@@ -40,9 +41,9 @@ class HeatmapSlot(Measured):
 
     day: int = plain("Weekday: 0 is Sunday, 6 is Saturday.")
     hour: int = plain("Hour of the day, 0 to 23, UTC.")
-    total_calls: int
-    connected_calls: int
-    meetings_booked: int
+    total_calls: BigInt
+    connected_calls: BigInt
+    meetings_booked: BigInt
 
 
 @strawberry.type(description="A time that did well.")
@@ -51,7 +52,7 @@ class BestTime:
 
     day: int = strawberry.field(description="Weekday: 0 is Sunday, 6 is Saturday.")
     hour: int = strawberry.field(description="Hour of the day, 0 to 23, UTC.")
-    metric_value: int = strawberry.field(description="The slot's value of the metric asked for.")
+    metric_value: BigInt = strawberry.field(description="The slot's value of the metric asked for.")
     label: str = strawberry.field(description="The slot in words: `Tuesday 10:00`.")
 
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self, TypeVar
 import strawberry
 from strawberry.types.base import get_object_definition
 
-from resolvers.metrics import METRICS, Metric, Number, Sums
+from resolvers.metrics import METRICS, Counter, Metric, Number, Quotient, Sums
+from resolvers.scalars import BigInt
 
 T = TypeVar("T", bound="Measured")
 
@@ -70,7 +71,11 @@ def plain(description: str) -> Any:
 def measured(description: str) -> Callable[[type[T]], type[T]]:
     """Makes a Measured class a GraphQL type, its fields described by the catalogue.
 
-    A field shows the metric of its own name unless it says `metric("another")` or `plain("description")`.
+    A field shows the metric of its own name unless it says `metric("another")` or `plain("description")`, and is typed
+    as that metric's values are.
+
+    Raises:
+        TypeError: it is typed otherwise, as a sum that a type of 32 bits would lose.
     """
 
     def decorate(cls: type[T]) -> type[T]:
@@ -80,12 +85,24 @@ def measured(description: str) -> Callable[[type[T]], type[T]]:
             if isinstance(given, strawberry.types.field.StrawberryField):
                 continue
             shown = METRICS[given.metadata["metric"] if given is not None else name]
+            if cls.__annotations__[name] != (kind := _typed(shown, in_columns=issubclass(cls, MeasuredColumns))):
+                raise TypeError(f"{cls.__name__}.{name} shows {shown.name}, which is typed {kind}")
             metrics[name] = shown
             setattr(cls, name, strawberry.field(description=f"{shown.sentence} Unit: {shown.unit}."))
         cls.metrics = metrics
         return strawberry.type(cls, description=description)
 
     return decorate
+
+
+def _typed(metric: Metric, *, in_columns: bool) -> object:
+    """How a metric's values are typed: the one place that says that whatever adds up has 64 bits."""
+    match metric:
+        case Counter():
+            return list[BigInt] if in_columns else BigInt
+        case Quotient(digits=0):  # a mean is no longer than the longest call, which has 32 bits
+            return list[int | None] if in_columns else int | None
+    return list[float | None] if in_columns else float | None
 
 
 def metrics_shown(cls: type) -> frozenset[str]:

@@ -6,7 +6,7 @@ is one sum over another, divided after adding up, so an answer is never an avera
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation
 from functools import cached_property
 from typing import Literal
 
@@ -14,6 +14,10 @@ Unit = Literal["calls", "seconds", "percent", "share", "per call", "count"]
 Number = int | float
 Sums = Mapping[str, int | Decimal]
 """What the counters of a set of calls add up to, by the counter's name."""
+
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, DivisionByZero, Inexact])
+"""Decimals of any length, unrounded: a ratio may have thousands of digits, and Python's own context keeps 28."""
+_multiply_and_add, _cut = _EXACT.fma, _EXACT.divide_int  # which cuts towards zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,22 +75,29 @@ class Quotient(Metric):
         return self.scale * self._tens
 
     @cached_property
-    def _last_digit(self) -> Decimal:
-        return Decimal(1).scaleb(-self.digits)
+    def _half_units(self) -> Decimal:
+        """Of half the last digit shown, in a whole."""
+        return Decimal(2 * self._units)
 
     def value(self, sums: Sums) -> Number | None:
         part, divisor = sums[self.of], sums[self.over[0]]
         if len(self.over) > 1:
-            divisor = sum(sums[name] for name in self.over)
+            divisor = sum([sums[name] for name in self.over])
         if not divisor:
             return None
         if part.__class__ is int and divisor.__class__ is int and part >= 0 and divisor > 0:
-            # Half up, in whole numbers: many times faster. Their quotient is the float nearest to the decimal, too.
+            # Half up, in whole numbers: many times faster.
             rounded: int = (2 * part * self._units + divisor) // (2 * divisor)
-            return rounded / self._tens if self.digits else rounded
-        exact = Decimal(part) * self.scale / divisor
-        decimal = exact.quantize(self._last_digit, ROUND_HALF_UP)
-        return float(decimal) if self.digits else int(decimal)
+        else:
+            rounded = _rounded(Decimal(part), int(divisor), self._half_units)
+        # Of two whole numbers this is the float nearest to the decimal.
+        return rounded / self._tens if self.digits else rounded
+
+
+def _rounded(part: Decimal, count: int, half_units: Decimal) -> int:
+    """What each has, in units: rounded once, ties away from zero, with nothing inexact before."""
+    half = -count if part.is_signed() else count
+    return int(_cut(_multiply_and_add(part, half_units, half), 2 * count))
 
 
 @dataclass(frozen=True, kw_only=True)

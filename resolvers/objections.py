@@ -9,6 +9,7 @@ from resolvers.filters import DateRange, Filters
 from resolvers.measures import Measured, measured, metric, plain
 from resolvers.metrics import percentage
 from resolvers.reader import Reader
+from resolvers.scalars import BigInt
 from resolvers.selection import Wanted
 from resolvers.statements import Row, Statement, summed
 
@@ -27,11 +28,11 @@ LIMIT, MOST = 10, 100
 class ObjectionsSummary(Measured):
     """Counted over all calls of the range, not only over the listed texts."""
 
-    calls_analyzed: int = plain("Calls whose analysis is complete. Unit: calls.")
-    total_objections: int = metric("objections_encountered")
-    total_objections_handled: int
+    calls_analyzed: BigInt = plain("Calls whose analysis is complete. Unit: calls.")
+    total_objections: BigInt = metric("objections_encountered")
+    total_objections_handled: BigInt
     objection_handling_rate: float | None
-    total_buying_signals: int
+    total_buying_signals: BigInt
 
 
 @strawberry.type(description="An objection, in its commonest spelling.")
@@ -39,8 +40,8 @@ class Objection:
     """The same words in another case or spacing are the same objection."""
 
     objection: str = strawberry.field(description="What was objected.")
-    count: int = strawberry.field(description="How often.")
-    handled: int = strawberry.field(description="How often it was handled.")
+    count: BigInt = strawberry.field(description="How often.")
+    handled: BigInt = strawberry.field(description="How often it was handled.")
     handling_rate: float | None = strawberry.field(description="Handled, of its count. Unit: percent.")
     percentage: float | None = strawberry.field(description="Its share of all objections. Unit: percent.")
 
@@ -50,7 +51,7 @@ class BuyingSignal:
     """The same words in another case or spacing are the same signal."""
 
     signal: str = strawberry.field(description="What was said.")
-    count: int = strawberry.field(description="How often.")
+    count: BigInt = strawberry.field(description="How often.")
     percentage: float | None = strawberry.field(description="Its share of all buying signals. Unit: percent.")
 
 

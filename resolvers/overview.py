@@ -21,14 +21,14 @@ class OverviewPeriod(DateRange):
 class OverviewSummary(Measured):
     """The figures of the dashboard's cards."""
 
-    total_calls: int
-    completed_calls: int
-    failed_calls: int
-    connected_calls: int
+    total_calls: BigInt
+    completed_calls: BigInt
+    failed_calls: BigInt
+    connected_calls: BigInt
     contact_rate: float | None
-    conversations_had: int
-    meetings_booked: int
-    qualified_leads: int
+    conversations_had: BigInt
+    meetings_booked: BigInt
+    qualified_leads: BigInt
     avg_duration_seconds: int | None
     total_duration_seconds: BigInt
     positive_sentiment_pct: float | None
@@ -41,15 +41,15 @@ class OverviewSummary(Measured):
 class DispositionBreakdown(Measured):
     """One count a disposition."""
 
-    voicemail: int = metric("voicemail_calls")
-    callback_requested: int = metric("callback_requested_calls")
-    not_interested: int = metric("not_interested_calls")
-    wrong_number: int = metric("wrong_number_calls")
-    dnc_requested: int = metric("dnc_requested_calls")
-    gatekeeper_blocked: int = metric("gatekeeper_blocked_calls")
-    no_answer: int = metric("no_answer_calls")
-    conversation: int = metric("conversation_calls")
-    appointment_booked: int = metric("meetings_booked")
+    voicemail: BigInt = metric("voicemail_calls")
+    callback_requested: BigInt = metric("callback_requested_calls")
+    not_interested: BigInt = metric("not_interested_calls")
+    wrong_number: BigInt = metric("wrong_number_calls")
+    dnc_requested: BigInt = metric("dnc_requested_calls")
+    gatekeeper_blocked: BigInt = metric("gatekeeper_blocked_calls")
+    no_answer: BigInt = metric("no_answer_calls")
+    conversation: BigInt = metric("conversation_calls")
+    appointment_booked: BigInt = metric("meetings_booked")
 
 
 @measured("How the calls were led.")
@@ -59,20 +59,20 @@ class OverviewQuality(Measured):
     avg_talk_ratio: float | None
     avg_listen_ratio: float | None
     avg_script_adherence: float | None
-    total_interruptions: int
+    total_interruptions: BigInt
     avg_interruptions_per_call: float | None
-    total_objections_encountered: int = metric("objections_encountered")
-    total_objections_handled: int
+    total_objections_encountered: BigInt = metric("objections_encountered")
+    total_objections_handled: BigInt
     objection_handling_rate: float | None
-    total_buying_signals: int
+    total_buying_signals: BigInt
 
 
 @measured("What the agent used during calls.")
 class ToolUsage(Measured):
     """Messages sent."""
 
-    emails_sent: int
-    sms_sent: int
+    emails_sent: BigInt
+    sms_sent: BigInt
 
 
 @strawberry.type(description="What the calls of a range came to.")

@@ -10,6 +10,7 @@ from resolvers.filters import DateRange, Filters
 from resolvers.loaders import Grain
 from resolvers.measures import Measured, measured, metric, plain
 from resolvers.reader import Reader
+from resolvers.scalars import BigInt
 from resolvers.selection import Wanted
 from resolvers.statements import Row
 
@@ -18,9 +19,9 @@ from resolvers.statements import Row
 class SentimentDistribution(Measured):
     """Percentages are of the calls that have a sentiment."""
 
-    positive: int = metric("positive_sentiment_calls")
-    neutral: int = metric("neutral_sentiment_calls")
-    negative: int = metric("negative_sentiment_calls")
+    positive: BigInt = metric("positive_sentiment_calls")
+    neutral: BigInt = metric("neutral_sentiment_calls")
+    negative: BigInt = metric("negative_sentiment_calls")
     positive_pct: float | None = metric("positive_sentiment_pct")
     neutral_pct: float | None = metric("neutral_sentiment_pct")
     negative_pct: float | None = metric("negative_sentiment_pct")
@@ -34,10 +35,10 @@ class QualitySummary(Measured):
     avg_talk_ratio: float | None
     avg_listen_ratio: float | None
     avg_script_adherence: float | None
-    total_interruptions: int
+    total_interruptions: BigInt
     avg_interruptions_per_call: float | None
     objection_handling_rate: float | None
-    total_buying_signals: int
+    total_buying_signals: BigInt
     sentiment_distribution: SentimentDistribution = plain("Calls by sentiment.")
 
 
@@ -50,8 +51,8 @@ class QualityDay(Measured):
     avg_talk_ratio: float | None
     avg_script_adherence: float | None
     sentiment_positive_pct: float | None = metric("positive_sentiment_pct")
-    interruptions: int = metric("total_interruptions")
-    completed_calls: int
+    interruptions: BigInt = metric("total_interruptions")
+    completed_calls: BigInt
 
 
 @strawberry.type(description="How calls were led.")

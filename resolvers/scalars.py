@@ -10,6 +10,8 @@ import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 BigInt = NewType("BigInt", int)
+"""A count or a sum. What a column of 32 bits holds fits an Int of GraphQL; what it adds up to need not."""
+LEAST_BIG, MOST_BIG = -(2**63), 2**63 - 1
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -42,6 +44,17 @@ def show_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
+def whole(value: object) -> int:
+    """A whole number of up to 64 bits, which is what the database adds up to and JSON's writer writes.
+
+    Raises:
+        ValueError: anything else, a truth value included.
+    """
+    if value.__class__ is not int or not LEAST_BIG <= value <= MOST_BIG:
+        raise ValueError("a whole number of up to 64 bits is needed")
+    return value
+
+
 def _parse_time(text: object) -> datetime:
     if not isinstance(text, str):
         raise TypeError("a moment is written as ISO 8601")
@@ -72,8 +85,9 @@ SCALARS: Mapping[object, ScalarDefinition] = {
     ),
     BigInt: strawberry.scalar(
         name="BigInt",
-        description="A whole number that may outgrow 32 bits; a JSON number, exact up to 2^53.",
-        serialize=int,
-        parse_value=int,
+        description="A count or a sum: a whole number of up to 64 bits, shown as a JSON number. Beyond 2^53 - 1 "
+        "JavaScript's numbers lose precision.",
+        serialize=whole,
+        parse_value=whole,
     ),
 }

@@ -19,39 +19,39 @@ class TimeseriesDay(Measured):
     """A day that has calls."""
 
     date: datetime.date = plain("The UTC day.")
-    total_calls: int
-    completed_calls: int
-    failed_calls: int
-    connected_calls: int
-    conversations_had: int
-    meetings_booked: int
-    qualified_leads: int
+    total_calls: BigInt
+    completed_calls: BigInt
+    failed_calls: BigInt
+    connected_calls: BigInt
+    conversations_had: BigInt
+    meetings_booked: BigInt
+    qualified_leads: BigInt
     total_duration_seconds: BigInt
     avg_duration_seconds: int | None
-    inbound_calls: int
-    outbound_calls: int
-    positive_sentiment_calls: int
-    neutral_sentiment_calls: int
-    negative_sentiment_calls: int
-    objections_encountered: int
-    issues_resolved: int
-    escalations: int
-    voicemail_calls: int
-    callback_requested_calls: int
-    not_interested_calls: int
-    wrong_number_calls: int
-    dnc_requested_calls: int
-    gatekeeper_blocked_calls: int
-    no_answer_calls: int
-    conversation_calls: int
+    inbound_calls: BigInt
+    outbound_calls: BigInt
+    positive_sentiment_calls: BigInt
+    neutral_sentiment_calls: BigInt
+    negative_sentiment_calls: BigInt
+    objections_encountered: BigInt
+    issues_resolved: BigInt
+    escalations: BigInt
+    voicemail_calls: BigInt
+    callback_requested_calls: BigInt
+    not_interested_calls: BigInt
+    wrong_number_calls: BigInt
+    dnc_requested_calls: BigInt
+    gatekeeper_blocked_calls: BigInt
+    no_answer_calls: BigInt
+    conversation_calls: BigInt
     avg_talk_ratio: float | None
     avg_listen_ratio: float | None
-    total_interruptions: int
+    total_interruptions: BigInt
     avg_script_adherence: float | None
-    total_objections_handled: int
-    total_buying_signals: int
-    emails_sent: int
-    sms_sent: int
+    total_objections_handled: BigInt
+    total_buying_signals: BigInt
+    emails_sent: BigInt
+    sms_sent: BigInt
 
 
 @measured("The same measures for charts: each field is a list with one value a day, in the order of `date`.")
@@ -59,39 +59,39 @@ class TimeseriesColumns(MeasuredColumns):
     """All lists are as long as `date`."""
 
     date: list[datetime.date] = plain("The UTC days that have calls, oldest first.")
-    total_calls: list[int]
-    completed_calls: list[int]
-    failed_calls: list[int]
-    connected_calls: list[int]
-    conversations_had: list[int]
-    meetings_booked: list[int]
-    qualified_leads: list[int]
+    total_calls: list[BigInt]
+    completed_calls: list[BigInt]
+    failed_calls: list[BigInt]
+    connected_calls: list[BigInt]
+    conversations_had: list[BigInt]
+    meetings_booked: list[BigInt]
+    qualified_leads: list[BigInt]
     total_duration_seconds: list[BigInt]
     avg_duration_seconds: list[int | None]
-    inbound_calls: list[int]
-    outbound_calls: list[int]
-    positive_sentiment_calls: list[int]
-    neutral_sentiment_calls: list[int]
-    negative_sentiment_calls: list[int]
-    objections_encountered: list[int]
-    issues_resolved: list[int]
-    escalations: list[int]
-    voicemail_calls: list[int]
-    callback_requested_calls: list[int]
-    not_interested_calls: list[int]
-    wrong_number_calls: list[int]
-    dnc_requested_calls: list[int]
-    gatekeeper_blocked_calls: list[int]
-    no_answer_calls: list[int]
-    conversation_calls: list[int]
+    inbound_calls: list[BigInt]
+    outbound_calls: list[BigInt]
+    positive_sentiment_calls: list[BigInt]
+    neutral_sentiment_calls: list[BigInt]
+    negative_sentiment_calls: list[BigInt]
+    objections_encountered: list[BigInt]
+    issues_resolved: list[BigInt]
+    escalations: list[BigInt]
+    voicemail_calls: list[BigInt]
+    callback_requested_calls: list[BigInt]
+    not_interested_calls: list[BigInt]
+    wrong_number_calls: list[BigInt]
+    dnc_requested_calls: list[BigInt]
+    gatekeeper_blocked_calls: list[BigInt]
+    no_answer_calls: list[BigInt]
+    conversation_calls: list[BigInt]
     avg_talk_ratio: list[float | None]
     avg_listen_ratio: list[float | None]
-    total_interruptions: list[int]
+    total_interruptions: list[BigInt]
     avg_script_adherence: list[float | None]
-    total_objections_handled: list[int]
-    total_buying_signals: list[int]
-    emails_sent: list[int]
-    sms_sent: list[int]
+    total_objections_handled: list[BigInt]
+    total_buying_signals: list[BigInt]
+    emails_sent: list[BigInt]
+    sms_sent: list[BigInt]
 
 
 @strawberry.type(description="Every metric day by day. Days without calls are absent.")

@@ -46,7 +46,7 @@ OFFSET: dict[str, Any] = {
     "name": "offset",
     "in": "query",
     "description": "Batches to pass over.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": OFFSET_MOST, "default": 0},
+    "schema": {"type": "integer", "format": "int64", "minimum": 0, "maximum": OFFSET_MOST, "default": 0},
 }
 
 

@@ -4,12 +4,16 @@ from collections.abc import Collection
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, Required, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Required, get_args, get_origin, get_type_hints
 from uuid import UUID
 
+from pydantic import WithJsonSchema
 from typing_extensions import TypedDict, is_typeddict
 
 from resolvers.scalars import show_time
+
+Int64 = Annotated[int, WithJsonSchema({"type": "integer", "format": "int64"})]
+"""What adds up outgrows the 32 bits that generated clients give an integer without a format."""
 
 
 class Period(TypedDict):
@@ -30,16 +34,16 @@ class LabelledPeriod(TypedDict):
 class Summary(TypedDict):
     """Percentages 0 to 100 with one decimal; seconds whole."""
 
-    total_calls: int
-    completed_calls: int
-    failed_calls: int
-    connected_calls: int
+    total_calls: Int64
+    completed_calls: Int64
+    failed_calls: Int64
+    connected_calls: Int64
     contact_rate: float
-    conversations_had: int
-    meetings_booked: int
-    qualified_leads: int
+    conversations_had: Int64
+    meetings_booked: Int64
+    qualified_leads: Int64
     avg_duration_seconds: int
-    total_duration_seconds: int
+    total_duration_seconds: Int64
     positive_sentiment_pct: float
     neutral_sentiment_pct: float
     negative_sentiment_pct: float
@@ -49,15 +53,15 @@ class Summary(TypedDict):
 class DispositionBreakdown(TypedDict):
     """Calls by how they ended."""
 
-    voicemail: int
-    callback_requested: int
-    not_interested: int
-    wrong_number: int
-    dnc_requested: int
-    gatekeeper_blocked: int
-    no_answer: int
-    conversation: int
-    appointment_booked: int
+    voicemail: Int64
+    callback_requested: Int64
+    not_interested: Int64
+    wrong_number: Int64
+    dnc_requested: Int64
+    gatekeeper_blocked: Int64
+    no_answer: Int64
+    conversation: Int64
+    appointment_booked: Int64
 
 
 class OverviewQuality(TypedDict):
@@ -66,19 +70,19 @@ class OverviewQuality(TypedDict):
     avg_talk_ratio: float
     avg_listen_ratio: float
     avg_script_adherence: float
-    total_interruptions: int
+    total_interruptions: Int64
     avg_interruptions_per_call: float
-    total_objections_encountered: int
-    total_objections_handled: int
+    total_objections_encountered: Int64
+    total_objections_handled: Int64
     objection_handling_rate: float
-    total_buying_signals: int
+    total_buying_signals: Int64
 
 
 class ToolUsage(TypedDict):
     """Messages sent during calls."""
 
-    emails_sent: int
-    sms_sent: int
+    emails_sent: Int64
+    sms_sent: Int64
 
 
 class Overview(TypedDict):
@@ -95,39 +99,39 @@ class TimeseriesDay(TypedDict, total=False):
     """One day that has calls; with `metrics`, only those asked for."""
 
     date: Required[date]
-    total_calls: int
-    completed_calls: int
-    failed_calls: int
-    connected_calls: int
-    conversations_had: int
-    meetings_booked: int
-    qualified_leads: int
-    total_duration_seconds: int
+    total_calls: Int64
+    completed_calls: Int64
+    failed_calls: Int64
+    connected_calls: Int64
+    conversations_had: Int64
+    meetings_booked: Int64
+    qualified_leads: Int64
+    total_duration_seconds: Int64
     avg_duration_seconds: int
-    inbound_calls: int
-    outbound_calls: int
-    positive_sentiment_calls: int
-    neutral_sentiment_calls: int
-    negative_sentiment_calls: int
-    objections_encountered: int
-    issues_resolved: int
-    escalations: int
-    voicemail_calls: int
-    callback_requested_calls: int
-    not_interested_calls: int
-    wrong_number_calls: int
-    dnc_requested_calls: int
-    gatekeeper_blocked_calls: int
-    no_answer_calls: int
-    conversation_calls: int
+    inbound_calls: Int64
+    outbound_calls: Int64
+    positive_sentiment_calls: Int64
+    neutral_sentiment_calls: Int64
+    negative_sentiment_calls: Int64
+    objections_encountered: Int64
+    issues_resolved: Int64
+    escalations: Int64
+    voicemail_calls: Int64
+    callback_requested_calls: Int64
+    not_interested_calls: Int64
+    wrong_number_calls: Int64
+    dnc_requested_calls: Int64
+    gatekeeper_blocked_calls: Int64
+    no_answer_calls: Int64
+    conversation_calls: Int64
     avg_talk_ratio: float
     avg_listen_ratio: float
-    total_interruptions: int
+    total_interruptions: Int64
     avg_script_adherence: float
-    total_objections_handled: int
-    total_buying_signals: int
-    emails_sent: int
-    sms_sent: int
+    total_objections_handled: Int64
+    total_buying_signals: Int64
+    emails_sent: Int64
+    sms_sent: Int64
 
 
 class Timeseries(TypedDict):
@@ -140,11 +144,11 @@ class Timeseries(TypedDict):
 class FunnelStages(TypedDict):
     """Calls that reached each stage."""
 
-    total_calls: int
-    connected: int
-    conversation: int
-    qualified: int
-    appointment_booked: int
+    total_calls: Int64
+    connected: Int64
+    conversation: Int64
+    qualified: Int64
+    appointment_booked: Int64
 
 
 class FunnelRates(TypedDict):
@@ -172,11 +176,11 @@ class Batch(TypedDict):
     agency_id: UUID
     campaign_id: UUID | None
     status: str
-    total_calls: int
-    completed_count: int
-    failed_count: int
-    pending_count: int
-    in_progress_count: int
+    total_calls: Int64
+    completed_count: Int64
+    failed_count: Int64
+    pending_count: Int64
+    in_progress_count: Int64
     progress_pct: int
     created_at: datetime
     completed_at: datetime | None
@@ -187,12 +191,12 @@ class CampaignStats(TypedDict):
 
     campaign_id: UUID
     campaign_name: str
-    total_calls: int
-    completed_calls: int
-    connected_calls: int
-    meetings_booked: int
-    qualified_leads: int
-    conversations_had: int
+    total_calls: Int64
+    completed_calls: Int64
+    connected_calls: Int64
+    meetings_booked: Int64
+    qualified_leads: Int64
+    conversations_had: Int64
     avg_duration_seconds: int
     contact_rate: float
     conversion_rate: float
@@ -201,9 +205,9 @@ class CampaignStats(TypedDict):
 class Pagination(TypedDict):
     """Which batches are shown; `limit` is the one used."""
 
-    total: int
+    total: Int64
     limit: int
-    offset: int
+    offset: Int64
     has_more: bool
 
 
@@ -218,9 +222,9 @@ class Campaigns(TypedDict):
 class SentimentDistribution(TypedDict):
     """Calls by sentiment; percentages are of the calls that have one."""
 
-    positive: int
-    neutral: int
-    negative: int
+    positive: Int64
+    neutral: Int64
+    negative: Int64
     positive_pct: float
     neutral_pct: float
     negative_pct: float
@@ -233,10 +237,10 @@ class QualitySummary(TypedDict):
     avg_talk_ratio: float
     avg_listen_ratio: float
     avg_script_adherence: float
-    total_interruptions: int
+    total_interruptions: Int64
     avg_interruptions_per_call: float
     objection_handling_rate: float
-    total_buying_signals: int
+    total_buying_signals: Int64
     sentiment_distribution: SentimentDistribution
 
 
@@ -248,8 +252,8 @@ class QualityDay(TypedDict):
     avg_talk_ratio: float
     avg_script_adherence: float
     sentiment_positive_pct: float
-    interruptions: int
-    completed_calls: int
+    interruptions: Int64
+    completed_calls: Int64
 
 
 class Quality(TypedDict):
@@ -265,9 +269,9 @@ class HeatmapSlot(TypedDict):
 
     day: int
     hour: int
-    total_calls: int
-    connected_calls: int
-    meetings_booked: int
+    total_calls: Int64
+    connected_calls: Int64
+    meetings_booked: Int64
 
 
 class BestTime(TypedDict):
@@ -275,7 +279,7 @@ class BestTime(TypedDict):
 
     day: int
     hour: int
-    metric_value: int
+    metric_value: Int64
     label: str
 
 
@@ -291,19 +295,19 @@ class Heatmap(TypedDict):
 class ObjectionsSummary(TypedDict):
     """The findings together."""
 
-    calls_analyzed: int
-    total_objections: int
-    total_objections_handled: int
+    calls_analyzed: Int64
+    total_objections: Int64
+    total_objections_handled: Int64
     objection_handling_rate: float
-    total_buying_signals: int
+    total_buying_signals: Int64
 
 
 class Objection(TypedDict):
     """One text, in its commonest spelling."""
 
     objection: str
-    count: int
-    handled: int
+    count: Int64
+    handled: Int64
     handling_rate: float
     percentage: float
 
@@ -312,7 +316,7 @@ class BuyingSignal(TypedDict):
     """One text, in its commonest spelling."""
 
     signal: str
-    count: int
+    count: Int64
     percentage: float
 
 

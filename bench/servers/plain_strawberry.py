@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import strawberry
 from fastapi import FastAPI, Request
 from strawberry.fastapi import GraphQLRouter
+from strawberry.schema.config import StrawberryConfig
 
 from bench.servers import sections
 from bench.servers.plain_strawberry_types import (
@@ -50,6 +51,7 @@ from resolvers.campaigns import BatchStatus
 from resolvers.choices import Choices
 from resolvers.freshness import Freshness
 from resolvers.heatmap import HeatmapMetric
+from resolvers.scalars import SCALARS, BigInt
 
 T = TypeVar("T")
 
@@ -197,7 +199,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def build_app() -> FastAPI:
     """The application."""
     app = FastAPI(lifespan=_lifespan)
-    app.include_router(GraphQLRouter(strawberry.Schema(Query), context_getter=_context), prefix="/graphql")
+    # Freshness is the gateway's own type, and with it the scalar of its counts.
+    schema = strawberry.Schema(Query, config=StrawberryConfig(scalar_map={BigInt: SCALARS[BigInt]}))
+    app.include_router(GraphQLRouter(schema, context_getter=_context), prefix="/graphql")
     return app
 
 

@@ -8,8 +8,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
+from math import floor
 from typing import Any
 from uuid import UUID
 
@@ -524,9 +526,8 @@ def _divided(part: Any, whole: Any, digits: int) -> Any:
     """Rounded once, from the exact quotient, ties away from zero."""
     if whole == 0:
         return Nothing.TO_DIVIDE
-    with localcontext(prec=60):
-        rounded = (Decimal(part) / Decimal(whole)).quantize(Decimal(10) ** -digits, ROUND_HALF_UP)
-    return float(rounded) if digits else int(rounded)
+    rounded = floor(Fraction(part) / Fraction(whole) * 10**digits + Fraction(1, 2))  # there are no sums below 0
+    return rounded / 10**digits if digits else rounded
 
 
 def _batch(row: asyncpg.Record) -> Answer:

@@ -10,6 +10,7 @@ from graphql import (
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
+    get_named_type,
     is_introspection_type,
     is_specified_scalar_type,
 )
@@ -17,7 +18,9 @@ from strawberry.types.base import get_object_definition
 
 from gateway.schema import build_schema
 from resolvers.heatmap import COUNTERS
-from resolvers.metrics import METRICS, TIMESERIES_METRICS, sums_of
+from resolvers.measures import Measured, MeasuredColumns, measured
+from resolvers.metrics import METRICS, TIMESERIES_METRICS, Counter, sums_of
+from resolvers.scalars import BigInt
 from resolvers.timeseries import TimeseriesColumns, TimeseriesDay
 from rest_compat.shapes import TimeseriesDay as OldTimeseriesDay
 from tests.agreement import recount
@@ -27,6 +30,8 @@ from tests.running import Running
 KEYS = {"stat_date", "agency_id", "campaign_id", "client_id", "updated_at"}
 # What the rollup counts without being asked for it by that name: no metrics, and not in the schema.
 INTERNAL = {"analyzed_calls", "analyzed_connected_calls"}
+# Whole numbers of an answer that no sum is: weekdays and hours, a mean of what has 32 bits, what was asked for.
+BOUNDED = {"day", "hour", "avgDurationSeconds", "progressPct", "limit", "offset"}
 HOURS = [f"{name}_by_hour" for name in COUNTERS.values()]
 
 
@@ -188,3 +193,33 @@ def test_the_reports_show_the_documented_keys_in_the_documented_order(schema: Gr
         assert [name for name in type_.fields if name != "columns"] == [
             recount.camel(key) for key in recount.top_keys(report)
         ]
+
+
+def test_whatever_adds_up_has_64_bits_at_both_doors(schema: GraphQLSchema) -> None:
+    whole = {
+        (name, str(get_named_type(field.type)))
+        for type_ in schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and not is_introspection_type(type_)
+        for name, field in type_.fields.items()
+        if get_named_type(field.type).name in ("Int", "BigInt")
+    }
+    assert {name for name, kind in whole if kind == "Int"} == BOUNDED
+    counts = {name for name, kind in whole if kind == "BigInt"}
+    assert counts >= {recount.camel(name) for name, metric in METRICS.items() if isinstance(metric, Counter)}
+    assert not counts & BOUNDED
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "right"),
+    [
+        ("total_calls", int, BigInt),
+        ("emails_sent", BigInt | None, BigInt),
+        ("avg_talk_ratio", float, float | None),
+        ("avg_duration_seconds", BigInt, int | None),
+    ],
+)
+def test_a_field_that_is_not_typed_as_its_metric_makes_no_type(name: str, kind: object, right: object) -> None:
+    for base, wrap in ((Measured, lambda one: one), (MeasuredColumns, lambda one: list[one])):
+        with pytest.raises(TypeError, match=f"shows {name}, which is typed"):
+            measured("Wrong.")(type("Wrong", (base,), {"__annotations__": {name: wrap(kind)}}))
+        assert measured("Right.")(type("Right", (base,), {"__annotations__": {name: wrap(right)}}))

@@ -45,3 +45,12 @@ async def test_the_document_of_the_graphql_page_is_answered(gateway: Running, gi
     assert document
     data = await gateway.graphql(document[1], await given.user(await given.agency()))
     assert list(data) == ["overview", "timeseries", "funnel", "campaigns", "heatmap"]
+
+
+def test_the_pages_own_types_are_made_as_the_graphql_page_tells_code_generators() -> None:
+    page = (ROOT / "docs" / "graphql.md").read_text("utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| `(string|number)` \|", page, re.MULTILINE))
+    mapped = re.search(r"scalars: \{(.*?)\}", (ROOT / "web" / "codegen.ts").read_text("utf-8"))
+    assert mapped
+    assert dict(re.findall(r'(\w+): "(\w+)"', mapped[1])) == told
+    assert told["BigInt"] == "number"

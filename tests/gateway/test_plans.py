@@ -1,6 +1,6 @@
 """Compiled execution answers as the standard executor does: the same data, in the same order, with the same errors."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,7 +20,9 @@ from gateway.operations import Operations
 from gateway.plans import PlannedExecutor, Plans
 from gateway.replicas import Nodes
 from gateway.schema import Query, Schema, build_schema
+from resolvers.reader import Database
 from resolvers.scalars import SCALARS
+from resolvers.statements import Row
 from resolvers.viewer import Role, Viewer
 from tests.conftest import Postgres
 from tests.doors import furnished
@@ -34,6 +36,21 @@ HEAD = """query ($on: Boolean!, $off: Boolean = false, $filters: ReportFilters =
 SWITCHED = ["", "", "", "@include(if: $on)", "@skip(if: $off)", "@skip(if: true)", "@include(if: true)"]
 PERIODS = {"": "", "Month": "(filters: {period: LAST_30_DAYS})", "Wrong": "(filters: {period: CUSTOM})"}
 """Arguments by the end of the alias they go with: one that fails among them."""
+
+
+class Outgrown(Nodes):
+    """The database as a fault would have it: who sent e-mails sent more than 64 bits hold.
+
+    An error deep in an answer, in some of its lists' entries only. The real database has none such.
+    """
+
+    def choose(self) -> Database:
+        return self
+
+    async def fetch(self, sql: str, *values: object) -> Sequence[Row]:
+        """The rows of one statement."""
+        rows = await self.primary.fetch(sql, *values)
+        return [{**row, "emails_sent": 2**63} if row.get("emails_sent") else row for row in rows]
 
 
 @dataclass(frozen=True)
@@ -68,11 +85,9 @@ async def asking(server: Postgres) -> AsyncIterator[Asking]:
         await given.batch(agency)
         words = [{"text": "Too dear", "handled": True}]
         await given.calls(agency, 3, campaign_id=campaign, disposition="appointment_booked", objections=words)
-        # Two days' e-mails outgrow an Int: an error deep in an answer, in some of its lists' entries only.
-        await given.call(agency, emails_sent=2**31 - 1)
-        await given.call(agency, emails_sent=2**31 - 1)
+        await given.call(agency, emails_sent=1)
         await given.call(agency, started_at=NOW.replace(hour=1), talk_ratio=0.25, sentiment="positive")
-        nodes = Nodes(house.gateway.settings)
+        nodes = Outgrown(house.gateway.settings)
         await nodes.open()
         yield Asking(Viewer(house.owner, agency, Role.AGENCY_OWNER), nodes, NOW.date())
         await nodes.close()
@@ -161,7 +176,7 @@ async def test_every_report_is_read_by_plan(asking: Asking, monkeypatch: pytest.
         return " ".join(
             f"{name} {{ {everything(kind)} }}" if is_object_type(kind) else name
             for name, kind in inner.items()
-            if name != "emailsSent"  # outgrows an Int, see above
+            if name != "emailsSent"  # outgrows its type, see above
         )
 
     document = f"{{ {everything(PLANNED._schema.query_type)} }}"

@@ -6,12 +6,13 @@ from math import floor
 
 import pytest
 from hypothesis import given as generated
-from hypothesis import strategies
+from hypothesis import settings, strategies
 
 from resolvers.metrics import METRICS, TIMESERIES_METRICS, Counter, Quotient, percentage, sums_of
 from tests.given import Given
 from tests.running import Running
 
+DIGITS = strategies.lists(strategies.integers(0, 9), min_size=1, max_size=100).map(tuple)
 QUOTIENTS = sorted(name for name, metric in METRICS.items() if isinstance(metric, Quotient))
 
 
@@ -74,19 +75,50 @@ def test_interruptions_for_each_call_have_two_decimals(interruptions: int, calls
     assert METRICS["avg_interruptions_per_call"].value(sums) == shown
 
 
-@generated(strategies.integers(0, 10**15), strategies.integers(1, 10**15), strategies.sampled_from(QUOTIENTS))
-def test_every_quotient_is_exact_whatever_the_sums(part: int, whole: int, name: str) -> None:
+def rounded(exact: Fraction, digits: int) -> int | float:
+    """Once, to so many digits, half away from zero."""
+    step = 10**digits
+    number = floor(abs(exact) * step + Fraction(1, 2)) * (-1 if exact < 0 else 1)
+    return number / step if digits else number
+
+
+@strategies.composite
+def sums_and_counts(draw: strategies.DrawFn) -> tuple[int | Decimal, int]:
+    """What may be divided: whole and broken numbers of up to 100 digits, many of them a hair beside a tie."""
+    count = draw(strategies.integers(1, draw(strategies.sampled_from([3, 10**9, 10**100]))))
+    if draw(strategies.booleans()):
+        return draw(strategies.integers(-(10**100), 10**100)), count
+    places = draw(strategies.integers(0, 99))
+    if draw(strategies.booleans()):
+        return Decimal((draw(strategies.integers(0, 1)), draw(DIGITS), -places)), count
+    count = min(count, 10**9)
+    tie = Fraction(2 * draw(strategies.integers(0, 10**9)) + 1, 2 * 10 ** draw(strategies.integers(0, 6))) * count
+    beside = tie + draw(strategies.sampled_from([-1, 0, 1])) * Fraction(1, 10 ** (places + 20))
+    numerator = beside * 10 ** (places + 20)
+    return Decimal((0, tuple(map(int, str(int(numerator)))), -places - 20)), count
+
+
+@settings(deadline=None)
+@generated(sums_and_counts(), strategies.sampled_from(QUOTIENTS))
+def test_every_quotient_is_rounded_once_whatever_the_sums(sums_: tuple[int | Decimal, int], name: str) -> None:
+    part, count = sums_
     metric = METRICS[name]
     assert isinstance(metric, Quotient)
-    sums = dict.fromkeys(metric.over, 0) | {metric.over[0]: whole}
-    sums[metric.of] = part
-    divisor = sum(sums[each] for each in metric.over)
+    sums: dict[str, int | Decimal] = dict.fromkeys(metric.over, 0) | {metric.over[0]: count}
+    sums[metric.of] = abs(int(part)) if metric.of in metric.over else part
+    divisor = sum(Fraction(sums[each]) for each in metric.over)
     if divisor:
-        exact = Fraction(part * metric.scale, divisor)
-        step = 10**metric.digits
-        assert metric.value(sums) == floor(exact * step + Fraction(1, 2)) / step
+        assert metric.value(sums) == rounded(Fraction(sums[metric.of]) * metric.scale / divisor, metric.digits)
 
 
+@pytest.mark.parametrize("digits", [28, 29, 37, 100, 10_000])
+def test_a_hair_below_a_tie_is_below_it_however_thin(digits: int) -> None:
+    below = Decimal((0, (4,) + (9,) * (digits - 1), -digits - 4))
+    for sum_, calls, shown in ((below, 1, 0.0), (Decimal("0.00005"), 1, 0.0001), (below, 3, 0.0)):
+        assert METRICS["avg_talk_ratio"].value({"talk_ratio_sum": sum_, "talk_ratio_calls": calls}) == shown
+
+
+@settings(deadline=None)
 @generated(strategies.lists(strategies.integers(0, 10**6), min_size=3, max_size=3).filter(any))
 def test_the_three_sentiments_are_parts_of_one_whole(calls: list[int]) -> None:
     names = ("positive", "neutral", "negative")

@@ -121,6 +121,19 @@ def test_every_key_is_required_but_the_metrics_of_a_day_that_were_not_asked_for(
             assert found["required"] == (["date"] if name == "TimeseriesDay" else list(found["properties"])), name
 
 
+def test_whole_numbers_that_add_up_are_said_to_have_64_bits(spec: Spec) -> None:
+    whole = {
+        (name, found.get("format"))
+        for schema in spec["components"]["schemas"].values()
+        for name, found in schema["properties"].items()
+        if found.get("type") == "integer"
+    }
+    bounded = {name for name, kind in whole if kind is None}
+    assert bounded == {"day", "hour", "avg_duration_seconds", "progress_pct", "limit"}
+    assert {kind for name, kind in whole if name not in bounded} == {"int64"}
+    assert {"total_calls", "metric_value", "handled", "total", "offset"} <= {name for name, _ in whole}
+
+
 @pytest.mark.parametrize("report", REPORTS)
 async def test_good_answers_fit_their_schema_and_have_no_other_keys(house: House, spec: Spec, report: str) -> None:
     asked: list[dict[str, Any]] = [{}, {"period": "30d"}, {"period": "90d"}, {"campaign_id": str(uuid4())}]
