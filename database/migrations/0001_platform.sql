@@ -28,11 +28,12 @@ create table agencies (
 -- The composite keys below (agency_id, id) exist so that a reference can carry its agency:
 -- a row of one agency can then never point at a row of another.
 -- No table inherits from one of these: rows that were written into it would show, and none of the triggers would know.
+-- ('-' is no table: logical replication checks rows before they have one.)
 create table clients (
     id uuid primary key default gen_random_uuid(),
     agency_id uuid not null references agencies on delete cascade,
     name text not null,
-    constraint clients_has_no_children check (tableoid::regclass::text in ('clients', 'public.clients')),
+    constraint clients_has_no_children check (tableoid::regclass::text in ('-', 'clients', 'public.clients')),
     unique (agency_id, id)
 );
 
@@ -42,7 +43,7 @@ create table users (
     role user_role not null,
     client_id uuid,
     email text,
-    constraint users_has_no_children check (tableoid::regclass::text in ('users', 'public.users')),
+    constraint users_has_no_children check (tableoid::regclass::text in ('-', 'users', 'public.users')),
     foreign key (agency_id, client_id) references clients (agency_id, id) on delete set null (client_id)
 );
 comment on column users.id is 'The `sub` of the user''s access token (auth.users.id on Supabase).';
@@ -53,7 +54,7 @@ create table campaigns (
     client_id uuid,
     name text not null,
     type campaign_type,
-    constraint campaigns_has_no_children check (tableoid::regclass::text in ('campaigns', 'public.campaigns')),
+    constraint campaigns_has_no_children check (tableoid::regclass::text in ('-', 'campaigns', 'public.campaigns')),
     unique (agency_id, id),
     foreign key (agency_id, client_id) references clients (agency_id, id) on delete set null (client_id)
 );
@@ -67,7 +68,7 @@ create table call_batches (
     created_at timestamptz not null default now(),
     started_at timestamptz,
     completed_at timestamptz,
-    constraint call_batches_has_no_children check (tableoid::regclass::text in ('call_batches', 'public.call_batches')),
+    constraint call_batches_has_no_children check (tableoid::regclass::text in ('-', 'call_batches', 'public.call_batches')),
     constraint call_batches_scheduled_for_is_1970_to_2199
     check (scheduled_for >= '1970-01-01 00:00+00' and scheduled_for < '2200-01-01 00:00+00'),
     constraint call_batches_created_at_is_1970_to_2199
@@ -89,7 +90,7 @@ create table campaign_contacts (
     call_id uuid,
     attempts integer not null default 0,
     max_attempts integer not null default 3,
-    constraint campaign_contacts_has_no_children check (tableoid::regclass::text in ('campaign_contacts', 'public.campaign_contacts'))
+    constraint campaign_contacts_has_no_children check (tableoid::regclass::text in ('-', 'campaign_contacts', 'public.campaign_contacts'))
 );
 
 create index users_agency on users (agency_id, client_id);
