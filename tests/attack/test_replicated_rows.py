@@ -16,7 +16,7 @@ from tests.given import Given, fold
 
 PUBLISHED = {
     "the platform's tables": "table agencies, users, clients, campaigns, call_batches, campaign_contacts, calls",
-    "all tables": "all tables",
+    "all tables": "tables in schema public",
 }
 FOUND = {"objections": [{"text": "No time"}], "buying_signals": [{"text": "When?"}]}
 VERSION = Path("gateway/sql/version.sql").read_text("utf-8")
