@@ -188,14 +188,19 @@ async def _database(settings: Settings) -> list[Finding]:
 
 
 async def _reached(patient: _Patient) -> Finding:
-    asks = "select current_user, current_database(), has_schema_privilege('public', 'usage')"
-    [(role, database, usable)] = await patient.connection.fetch(asks)
+    asks = "select current_user, current_database(), has_schema_privilege('public', 'usage'), pg_is_in_recovery()"
+    [(role, database, usable, is_standby)] = await patient.connection.fetch(asks)
     if not usable:
         return Finding(False, "database", f"{role} may not use the schema public: grant usage on schema public to it.")
     version = patient.connection.get_server_version()
     words = f"PostgreSQL {version.major}.{version.micro}, database {database}, as {role}."
     if version.major < OLDEST_POSTGRESQL:
         return Finding(False, "database", f"{words} Version {OLDEST_POSTGRESQL} or newer is needed.")
+    if is_standby:
+        words += (
+            " It is a standby, whose numbers may be old without bound, so nothing is answered from it. Name the primary"
+        )
+        return Finding(False, "database", f"{words} in DATABASE_URL, or promote this one if there is none.")
     return Finding(True, "database", words)
 
 

@@ -74,7 +74,7 @@ class Nodes:
         for number, url in enumerate(settings.database_replica_urls, start=1):
             there = settings.model_copy(update={"database_url": url})
             self._replicas.append(
-                _Replica(number, Pool(there, on_read, tries_again=False), Pool(_probing(there), tries_again=False))
+                _Replica(number, Pool(there, on_read, replica=True), Pool(_probing(there), replica=True))
             )
         self._notes: deque[tuple[float, Row]] = deque()
         self._asked = -inf
