@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from uuid import UUID
 
 import asyncpg
@@ -10,11 +12,13 @@ import httpx2
 import pytest
 
 from gateway.doctor import Finding, examine
+from gateway.replicas import Nodes
 from tests.doors import check_error, check_graphql_error
 from tests.given import Given
 from tests.replication import Cluster, Node, replicated
 from tests.running import Running, running, settings_for
 
+BOUND = 1.0
 SOON = 30.0
 """By when what is waited for has happened, on a machine that is shared."""
 TOTAL = "{ overview { summary { totalCalls } } }"
@@ -52,15 +56,44 @@ async def house() -> AsyncIterator[House]:
         await asyncio.to_thread(made.__exit__, None, None, None)
 
 
+@asynccontextmanager
+async def nodes_on(primary: str, replica: str) -> AsyncIterator[Nodes]:
+    settings = settings_for(primary, database_replica_urls=replica, database_replica_lag_seconds=BOUND)
+    nodes = Nodes(settings)
+    await nodes.open()
+    try:
+        yield nodes
+    finally:
+        await nodes.close()
+
+
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(SOON):
         while not await condition():
             await asyncio.sleep(0.03)
 
 
+def _read_from(nodes: Nodes, node: Node) -> Callable[[], Awaitable[bool]]:
+    """Whether the next request reads from this node."""
+
+    async def condition() -> bool:
+        (row,) = await nodes.choose().fetch("select current_setting('data_directory') as node")
+        return row["node"] == str(node.data_dir.resolve())
+
+    return condition
+
+
+async def _never_read_but(nodes: Nodes, node: Node) -> None:
+    """For longer than it takes to find out about a replica."""
+    until = monotonic() + 3 * BOUND
+    while monotonic() < until:
+        assert await _read_from(nodes, node)()
+        await asyncio.sleep(0.02)
+
+
 async def _found(check: str, primary: Node | str, *replicas: Node | str) -> list[Finding]:
     urls = ",".join(_dsn(each) for each in replicas)
-    settings = settings_for(_dsn(primary), database_replica_urls=urls)
+    settings = settings_for(_dsn(primary), database_replica_urls=urls, database_replica_lag_seconds=BOUND)
     return [each for each in await examine(settings) if each.check == check]
 
 
@@ -131,3 +164,78 @@ async def test_of_several_hosts_the_primary_is_found_after_a_failover(house: Hou
         await asyncio.to_thread(old.start_as_standby_of, new)
         await house.call(new)
         await _until(lambda: _is_answered(gateway, house.user, 2))
+
+
+async def test_a_replica_that_stayed_with_the_old_primary_is_not_read_however_far_its_log_reaches(house: House) -> None:
+    old, (new, stayed) = house.cluster.primary, house.cluster.replicas
+    await new.follow(None)
+    await house.call(old)
+    await house.cluster.caught_up(stayed)
+    await asyncio.to_thread(old.stop)
+    await new.promote()
+    position = "select pg_wal_lsn_diff($1, pg_current_wal_insert_lsn()) > 0"
+    assert await new.ask(position, await stayed.ask("select pg_last_wal_replay_lsn()"))
+    async with nodes_on(new.dsn, stayed.dsn) as nodes:
+        await _never_read_but(nodes, new)
+        (finding,) = await _found("replica", new, stayed)
+        assert finding.ok is False
+        assert finding.words.startswith("1: Its log is of timeline 1 and DATABASE_URL's of 2, so it is not read:")
+        assert "The last commit that it has replayed is " in finding.words
+        # Told to follow the new one it cannot, as it has what that one never had.
+        await stayed.follow(new)
+        await house.call(new)
+        await _never_read_but(nodes, new)
+    (finding,) = await _found("replica", old, stayed)
+    assert finding.ok is None
+    assert finding.words.startswith("1: Could not be compared: the primary cannot be reached. The last commit ")
+
+
+async def test_a_replica_that_follows_the_new_primary_is_read_again(house: House) -> None:
+    old, (new, other) = house.cluster.primary, house.cluster.replicas
+    await asyncio.to_thread(old.stop)
+    await new.promote()
+    async with nodes_on(new.dsn, other.dsn) as nodes:
+        await _never_read_but(nodes, new)
+        await other.follow(new)
+        await _until(_read_from(nodes, other))
+    (finding,) = await _found("replica", new, other)
+    assert finding.ok
+    assert finding.words.startswith("1: A standby, ")
+    # The old one is up again, and thinks that it is the primary still.
+    await asyncio.to_thread(old.start)
+    (finding,) = await _found("replica", old, other)
+    assert finding.ok is False
+    assert "another server has been promoted since. Name that one in DATABASE_URL." in finding.words
+
+
+async def test_a_role_that_cannot_see_whom_a_replica_follows_reads_it_after_a_restartpoint(house: House) -> None:
+    old, (new, other) = house.cluster.primary, house.cluster.replicas
+    await old.ask("create role reader login in role pg_read_all_settings, pg_read_all_data bypassrls")
+    await house.cluster.caught_up()
+    await asyncio.to_thread(old.stop)
+    await new.promote()
+    await other.follow(new)
+    primary, replica = (each.dsn.replace("postgres@", "reader@") for each in (new, other))
+    async with nodes_on(primary, replica) as nodes:
+        await _never_read_but(nodes, new)
+        (finding,) = await _found("replica", primary, replica)
+        assert finding.ok is None
+        assert "`grant pg_read_all_stats to reader`" in finding.words
+
+        async def after_a_restartpoint() -> bool:
+            await new.ask("checkpoint")
+            await other.ask("checkpoint")
+            return await _read_from(nodes, other)()
+
+        await _until(after_a_restartpoint)
+
+
+async def test_the_doctor_does_not_call_a_replica_well_that_receives_nothing(house: House) -> None:
+    first, _ = house.cluster.replicas
+    await first.follow(None)
+    (finding,) = await _found("replica", house.cluster.primary, first)
+    assert finding.ok is None
+    assert "receives nothing at the moment" in finding.words
+    (finding,) = await _found("replica", first, house.cluster.replicas[1])
+    assert finding.ok is None
+    assert finding.words.startswith("1: Could not be compared: DATABASE_URL leads to a standby.")
