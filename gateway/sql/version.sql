@@ -1,4 +1,4 @@
--- One row: a number that is another one after anything has changed that an answer to this agency may show. A change of a
+-- One row: a text that is another one after anything has changed that an answer to this agency may show. A change of a
 -- call counts by itself until it is folded, and then in its agency's row.
 select (
     (
@@ -11,4 +11,4 @@ select (
         inner join call_changes as p on p.transaction_id between t.first and t.last
         where p.agency_id = $1
     )
-)::bigint as version
+)::text as version
