@@ -13,13 +13,13 @@ from rich.text import Text
 
 from database.migrate import unapplied
 from database.reach import CANNOT_CONNECT, lost_settings, way_to_server, why_unreachable
+from gateway.auth import LEEWAY_SECONDS
 from gateway.doctor_issuer import examine_issuer
 from gateway.doctor_replicas import examine_replicas
 from gateway.settings import Settings
 from resolvers.metrics import TIMESERIES_METRICS, sums_of
 
 CHECK_SECONDS = 5.0
-MOST_SKEW_SECONDS = 30.0
 OLDEST_POSTGRESQL = 15
 
 _PARTS = "agency_id stat_date campaign_id client_id updated_at analyzed_calls analyzed_connected_calls"
@@ -336,12 +336,11 @@ async def _clock(patient: _Patient) -> Finding:
     before = time.time()
     theirs = await patient.connection.fetchval("select extract(epoch from clock_timestamp())::float8")
     skew = (before + time.time()) / 2 - theirs
-    if abs(skew) <= MOST_SKEW_SECONDS:
+    if abs(skew) <= LEEWAY_SECONDS:
         return Finding(True, "clock", "Agrees with the database's.")
-    words = (
-        f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the database's: good tokens may seem expired, and"
-    )
-    return Finding(False, "clock", f"{words} expired ones good. Set this machine's, or the database's, by NTP.")
+    way, harm = ("ahead of", "good tokens may seem expired") if skew > 0 else ("behind", "new tokens are refused")
+    words = f"{abs(skew):.0f} s {way} the database's: {harm} where the issuer's agrees with that."
+    return Finding(False, "clock", f"{words} Set this machine's, or the database's, by NTP.")
 
 
 _CHECKS: Mapping[str, Callable[[_Patient], Awaitable[Finding | Sequence[Finding]]]] = {
