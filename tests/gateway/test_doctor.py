@@ -30,6 +30,7 @@ from tests.issuer import claims
 from tests.running import running
 
 SECRET = "a-secret-of-thirty-two-bytes-and-a-few-more"
+FOLDS_ARE_DATED = "alter table call_fold add column if not exists folded_at timestamptz not null default now()"
 ES256 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)
 RS256 = RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048).public_key(), as_dict=True)
 
@@ -60,6 +61,7 @@ async def add_user(connection, role="agency_owner", *, with_agency=True):
 
 
 async def test_a_healthy_gateway_has_nothing_to_report(database, connection):
+    await connection.execute(FOLDS_ARE_DATED)
     await add_user(connection)
     async with issuer({"keys": [ES256]}) as url:
         findings = await examine(settings(database.dsn, supabase_jwks_url=url))
@@ -163,8 +165,9 @@ async def test_missing_columns_views_functions_and_triggers_are_named(database, 
     [counting] = await found(database.dsn, "counting")
     assert counting.ok is False
     assert "Missing functions: repair_call_stats." in counting.words
-    assert "Triggers missing or switched off: calls_log_deleted, call_changes_fold." in counting.words
-    assert "Triggers missing or switched off: users_version_updated." in counting.words
+    assert "Missing triggers: call_changes_fold." in counting.words
+    for table, trigger in (("calls", "calls_log_deleted"), ("users", "users_version_updated")):
+        assert f"{trigger} is switched off; run: alter table {table} enable trigger {trigger}." in counting.words
 
 
 async def test_users_who_can_see_nothing_are_counted(database, connection):
@@ -296,7 +299,8 @@ async def test_a_connection_that_is_lost_half_way_is_reported_and_no_crash(datab
     assert clock.words.startswith("Could not be checked: ")
 
 
-async def test_a_transaction_pooler_must_be_named_in_the_settings(database):
+async def test_a_transaction_pooler_must_be_named_in_the_settings(database, connection):
+    await connection.execute(FOLDS_ARE_DATED)
     async with transaction_pooler(database.dsn) as port:
         dsn = over_tcp(database.dsn, port)
         [finding] = await found(dsn, "pooler")
