@@ -69,11 +69,13 @@ async def _compare(
     behind = monotonic() - began
     if replayed["timeline"] != written["timeline"]:
         return await _on_another_timeline(replica, replayed["timeline"], written["timeline"])
+    if not (await _state(replica))["receives"]:
+        words = (
+            "It receives nothing at the moment, so the primary is read in its place once that has written more: is its"
+        )
+        return None, f"{words} primary_conninfo right, and is that server up? {await _last_commit(replica)}"
     if not has_replayed(replayed, written):
         return None, f"It is more than {patience:g} s behind, so the primary is read in its place."
-    if not (await _state(replica))["receives"]:
-        words = "It has all that the primary has written so far, and receives nothing at the moment: is its"
-        return None, f"{words} primary_conninfo right, and who is there up? {await _last_commit(replica)}"
     return True, f"A standby, {behind:.2f} s behind; it may be {bound:g} s."
 
 

@@ -14,6 +14,7 @@ import pytest
 from gateway.doctor import Finding, examine
 from gateway.replicas import Nodes
 from tests.doors import check_error, check_graphql_error
+from tests.gateway.test_pooler import PGBOUNCER, pgbouncer
 from tests.given import Given
 from tests.replication import Cluster, Node, replicated
 from tests.running import Running, running, settings_for
@@ -132,6 +133,20 @@ async def test_nothing_is_answered_from_a_standby_that_is_named_as_the_primary_u
         assert (await gateway.http.get("/readyz")).status_code == 200
         (database, *_) = await _found("database", standby)
         assert database.ok
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="no pgbouncer on this machine")
+async def test_behind_a_pooler_a_standby_is_told_from_the_primary_too(house: House) -> None:
+    standby = house.cluster.replicas[0]
+    async with (
+        pgbouncer(standby.dsn) as address,
+        running(settings_for(address, database_pooler="transaction")) as gateway,
+    ):
+        for _ in range(3):
+            await _is_refused(gateway, house.user)
+        await standby.promote()
+        await _until(lambda: _is_answered(gateway, house.user, 1))
+        await asyncio.gather(*(gateway.rest("overview", house.user) for _ in range(20)))
 
 
 @pytest.mark.parametrize("pooler", ["none", "transaction"])
