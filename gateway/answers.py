@@ -5,6 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
+from time import monotonic
 
 from cachetools import LRUCache
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,7 +14,7 @@ from gateway import graphql_http, timing
 from gateway.context import Context, Gate
 from gateway.errors import TooManyRequests, status_of
 from gateway.settings import Settings
-from gateway.versions import Versions
+from gateway.versions import Version, Versions
 from resolvers.errors import AnalyticsError, Unavailable
 from resolvers.viewer import Viewer
 from rest_compat.routes import PREFIX
@@ -49,7 +50,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Kept:
-    version: int
+    version: Version
+    read_at: float
+    """The moment before it was read."""
     answer: Answer
     size: int
 
@@ -58,7 +61,8 @@ class Answers:
     """Stands before the application; what it cannot answer by itself it passes on.
 
     An answer is kept for those who may see the same (agency, role, client), who ask the same (all of the request that
-    the application reads) on the same day, and for the version the data had before it was read.
+    the application reads) on the same day, and for the version the data had before it was read; and not for long, as a
+    version knows only of changes that are made as changes are meant to be made.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate, versions: Versions, settings: Settings) -> None:
@@ -66,6 +70,7 @@ class Answers:
         self._gate = gate
         self._versions = versions
         self._reuses = settings.reuse
+        self._max_age = settings.reuse_max_age_seconds
         self._max_bytes = settings.reuse_max_bytes
         self._longest_body = settings.graphql_max_body_bytes
         self._kept: LRUCache[Hashable, _Kept] = LRUCache(settings.reuse_max_bytes, getsizeof=lambda kept: kept.size)
@@ -93,7 +98,7 @@ class Answers:
             kept = self._kept[_key(viewer, self._gate.today(), scope, headers, body)]
         except KeyError:
             return None
-        if kept.version != version:
+        if not self._stands(kept, version):
             return None
         if self._gate.counts:
             try:
@@ -131,7 +136,7 @@ class Answers:
             await self._app(scope, receive, send)  # which may know a replica, or has the words
             return
         key = _key(context.viewer, context.today, scope, headers, body)
-        if (kept := self._kept.get(key)) is not None and kept.version == version:
+        if (kept := self._kept.get(key)) is not None and self._stands(kept, version):
             timing.add("reuse", 0.0)
             await kept.answer.send(headers, send)
             return
@@ -139,8 +144,11 @@ class Answers:
         if isinstance(outcome, Answer):
             await outcome.send(headers, send)
 
+    def _stands(self, kept: _Kept, version: Version) -> bool:
+        return kept.version == version and monotonic() - kept.read_at < self._max_age
+
     async def _shared(
-        self, key: tuple[Hashable, ...], version: int, context: Context, scope: Scope, receive: Receive, send: Send
+        self, key: tuple[Hashable, ...], version: Version, context: Context, scope: Scope, receive: Receive, send: Send
     ) -> Answer | Unavailable | None:
         """The answer, computed once for all who ask at the same time; None where it has been sent."""
         if (others := self._under_way.get((key, version))) is not None:
@@ -154,18 +162,26 @@ class Answers:
         self._under_way[key, version] = flight = asyncio.get_running_loop().create_future()
         outcome = None
         try:
-            # Asked of the node that is read, and before it: what is read cannot be older than that.
-            reached = await self._versions.at(context.database, context.viewer.agency_id)
+            read_at, reached = monotonic(), await self._reached(version, context)
             outcome = await self._computed(scope, receive, send)
             if isinstance(outcome, Answer):
                 size = len(outcome.body) + sum(len(part) for part in key if isinstance(part, bytes)) + _BESIDE_BODIES
                 if size <= self._max_bytes:
-                    self._kept[key] = _Kept(reached, outcome, size)
+                    self._kept[key] = _Kept(reached, read_at, outcome, size)
                 return outcome
         finally:
             del self._under_way[key, version]
             flight.set_result(outcome)
         return None
+
+    async def _reached(self, version: Version, context: Context) -> Version:
+        """The version of what this request will read: it was told before, so that what is read cannot be older."""
+        if context.database is not context.nodes.primary:
+            try:
+                return await self._versions.at(context.database, context.viewer.agency_id)
+            except Unavailable:
+                context.read_from_primary()
+        return version
 
     async def _computed(self, scope: Scope, receive: Receive, send: Send) -> Answer | Unavailable | None:
         """The application's answer; one that nobody else should get is sent instead. Of a database that is away or too

@@ -20,7 +20,8 @@ from resolvers.scalars import parse_uuid
 from resolvers.viewer import Role, Viewer
 
 AUDIENCE = "authenticated"
-LEEWAY_SECONDS = 10
+LEEWAY_SECONDS = 30
+"""So far the issuer's clock and ours may be apart, either way; the doctor finds more than that wrong."""
 LONGEST_TOKEN = 8_192
 REMEMBERED = 10_000
 
@@ -131,6 +132,11 @@ class Authenticator:
                     continue
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("the access token has expired") from None
+        except jwt.ImmatureSignatureError:
+            raise Unauthenticated(
+                "the access token is not valid yet (`iat` or `nbf`): the issuer's clock is ahead of this machine's by "
+                f"more than {LEEWAY_SECONDS} s; set it by NTP"
+            ) from None
         except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
             raise Unauthenticated("the access token was issued for somebody else (`aud` or `iss`)") from None
         except jwt.MissingRequiredClaimError as error:

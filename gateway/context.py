@@ -41,6 +41,10 @@ class Context:
             self._database = self.nodes.choose()
         return self._database
 
+    def read_from_primary(self) -> None:
+        """For the rest of the request, where the replica that was chosen does not answer."""
+        self._database, self._reader = self.nodes.primary, None
+
     @property
     def reader(self) -> Reader:
         """The viewer's road to rows. An answer that is given again needs none."""

@@ -26,15 +26,19 @@ _IN_HAND_SECONDS = 1.0
 """So long at most a connection is kept from asyncpg's pool, which sees to its age and to its end."""
 _CLEAN_UP_SECONDS = 2.0
 """How long a connection may take to end what was cancelled on it, before it is thrown away."""
+_NO_PRIMARY = "DATABASE_URL leads to a standby, whose numbers may be old without bound; name the primary"
 
 
 class Pool:
-    """Runs single statements, each on a connection of its own, so that parallel sections never share one."""
+    """Runs single statements, each on a connection of its own, so that parallel sections never share one.
+
+    The primary's, unless made for a `replica`: then a standby is read as well, and a lost read is not tried again.
+    """
 
     def __init__(
-        self, settings: Settings, on_read: Callable[[float], None] | None = None, *, tries_again: bool = True
+        self, settings: Settings, on_read: Callable[[float], None] | None = None, *, replica: bool = False
     ) -> None:
-        self._tries_again = tries_again
+        self._is_replica = replica
         self._settings = settings
         self._on_read = on_read or _unheard
         self._pool: asyncpg.Pool | None = None
@@ -50,7 +54,9 @@ class Pool:
         self._deadlines = Deadlines(self._patience)
         self._limit_ms = max(1, int(self._patience * 1000))  # 0 would mean none
         self._pooled = settings.database_pooler == "transaction"
-        self._begin = f"begin read only; set local statement_timeout = {self._limit_ms}; set local timezone = 'UTC'"
+        # A standby refuses to begin what might write: so the primary is told from it by the way.
+        begin = "begin read only" if replica else "begin read write; set transaction read only"
+        self._begin = f"{begin}; set local statement_timeout = {self._limit_ms}; set local timezone = 'UTC'"
 
     async def open(self) -> None:
         """Prepares the pool. Connects to nothing yet, so that a database that is away at start comes in later."""
@@ -72,7 +78,7 @@ class Pool:
             # Behind a transaction pooler a session is not ours: nothing may be prepared in it or set for it.
             statement_cache_size=0 if self._pooled else 200,
             server_settings={} if self._pooled else session,
-            init=None if self._pooled else _refuse_shared_session,
+            init=None if self._pooled else self._refuse_what_may_not_be_read,
             reset=_keep_session,
         )
 
@@ -92,7 +98,7 @@ class Pool:
 
         Raises:
             TimedOut: the statement or a free connection took too long.
-            Unavailable: the database is away, twice if it was tried again.
+            Unavailable: the database is away, twice if it was tried again, or a standby where the primary is wanted.
         """
         started, losses = perf_counter(), self._losses
         try:
@@ -103,7 +109,7 @@ class Pool:
                 except LOST as error:
                     if not _worth_another_try(error):
                         raise
-                    if not self._tries_again:
+                    if self._is_replica:
                         await self._distrust()
                         raise
                     log.warning("read.retried", reason=repr(error))
@@ -133,7 +139,7 @@ class Pool:
             connection = self._from_hand(pool) or await pool.acquire()
             try:
                 if self._pooled:
-                    await connection.execute(self._begin, timeout=self._patience)
+                    await self._begin_on(connection)
                 rows = await connection.fetch(sql, *values, timeout=self._patience)
             except BaseException:
                 self._give_back(pool, connection)
@@ -146,6 +152,21 @@ class Pool:
                     loop = asyncio.get_running_loop()
                     self._in_hand_until = loop.call_later(_IN_HAND_SECONDS, self._let_go, pool)
         return cast("Sequence[Row]", rows)
+
+    async def _begin_on(self, connection: PoolConnectionProxy) -> None:
+        try:
+            await connection.execute(self._begin, timeout=self._patience)
+        except asyncpg.FeatureNotSupportedError:
+            raise Unavailable(_NO_PRIMARY) from None
+
+    async def _refuse_what_may_not_be_read(self, connection: asyncpg.Connection) -> None:
+        # Behind a pooler that drops our settings, a statement prepared by another process may be run in place of ours.
+        if connection.get_settings().default_transaction_read_only != "on":
+            raise asyncpg.InterfaceError("a pooler has dropped the session's settings: set DATABASE_POOLER=transaction")
+        # Asked for, as a pooler may report what another server said long ago. Asked once: no server becomes a standby
+        # without a restart, which ends its connections.
+        if not self._is_replica and await connection.fetchval("select pg_is_in_recovery()"):
+            raise Unavailable(_NO_PRIMARY)
 
     def _from_hand(self, pool: asyncpg.Pool) -> PoolConnectionProxy | None:
         while self._in_hand:
@@ -179,12 +200,6 @@ class Pool:
                     await connection.execute("commit")
             finally:
                 await pool.release(connection, timeout=_CLEAN_UP_SECONDS)
-
-
-async def _refuse_shared_session(connection: asyncpg.Connection) -> None:
-    """Behind a pooler that drops our settings, a statement prepared by another process may be run in place of ours."""
-    if connection.get_settings().default_transaction_read_only != "on":
-        raise asyncpg.InterfaceError("a pooler has dropped the session's settings: set DATABASE_POOLER=transaction")
 
 
 async def _keep_session(_: asyncpg.Connection) -> None:

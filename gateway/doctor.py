@@ -13,13 +13,14 @@ from rich.text import Text
 
 from database.migrate import unapplied
 from database.reach import CANNOT_CONNECT, lost_settings, way_to_server, why_unreachable
+from gateway.auth import LEEWAY_SECONDS
+from gateway.doctor_counting import examine_children, examine_counting, examine_folds
 from gateway.doctor_issuer import examine_issuer
 from gateway.doctor_replicas import examine_replicas
 from gateway.settings import Settings
 from resolvers.metrics import TIMESERIES_METRICS, sums_of
 
 CHECK_SECONDS = 5.0
-MOST_SKEW_SECONDS = 30.0
 OLDEST_POSTGRESQL = 15
 
 _PARTS = "agency_id stat_date campaign_id client_id updated_at analyzed_calls analyzed_connected_calls"
@@ -47,12 +48,13 @@ EXPECTED: Mapping[str, str] = {
     ),
     "call_stats_parts": " ".join([_PARTS, *sums_of(TIMESERIES_METRICS)]),
     "call_stats_folded": " ".join([_PARTS, *sums_of(TIMESERIES_METRICS), *(f"{name}_by_hour" for name in _BY_HOUR)]),
-    "call_findings_folded": "agency_id stat_date campaign_id client_id kind text count handled",
-    "agency_findings_folded": "agency_id stat_date kind text count handled",
+    "call_findings_folded": "agency_id stat_date campaign_id client_id kind text text_key count handled",
+    "agency_findings_folded": "agency_id stat_date kind text text_key count handled",
     "agency_hours_folded": " ".join(["agency_id stat_date", *(f"{name}_by_hour" for name in _BY_HOUR)]),
-    "call_changes": "transaction_id changed_at agency_id started_at campaign_id client_id objections",
+    "call_changes": "transaction_id changed_at step agency_id started_at campaign_id client_id objections",
     "call_fold": "first last folded_at written_at",
     "unfolded_transactions": "first last",
+    "failing_folds": "failed_at error",
     "pending_call_counts": " ".join(["agency_id stat_date campaign_id client_id hour", *_BY_HOUR]),
     "pending_call_findings": "agency_id stat_date campaign_id client_id kind text count handled",
     "enrichment_queue": "id agency_id call_id job_type status attempts run_after locked_by locked_until last_error",
@@ -62,50 +64,9 @@ EXPECTED: Mapping[str, str] = {
     "cron_job_logs": "job started_at finished_at status rows rows_repaired slot error",
 }
 FOLDED = ("call_stats_folded", "agency_hours_folded", "call_findings_folded", "agency_findings_folded")
-FUNCTIONS = (
-    "call_counts",
-    "call_day",
-    "call_hour",
-    "call_stats_drift",
-    "agency_hours_drift",
-    "repair_call_stats",
-    "fold_call_changes",
-    "try_fold_call_changes",
-    "call_findings",
-    "spelling_key",
-    "text_spelling",
-    "text_key",
-    "call_findings_drift",
-    "recount_call_stats",
-    "raise_data_version",
-    "ultravox_api_key",
-)
-TRIGGERS = (
-    "calls_log_inserted",
-    "calls_log_deleted",
-    "calls_log_updated",
-    "calls_count_truncated",
-    "call_changes_fold",
-    "calls_settle_inserted",
-    "calls_settle_updated",
-    "calls_queue_inserted",
-    "calls_queue_updated",
-    "calls_queue_deleted",
-    "calls_queue_truncated",
-)
-VERSION_TRIGGERS = (
-    *(
-        f"{table}_version_{event}"
-        for table in ("users", "clients", "campaigns", "call_batches", "campaign_contacts")
-        for event in ("inserted", "updated", "deleted", "truncated")
-    ),
-    "calls_version_truncated",
-    "cron_job_logs_version",
-)
 
 _SQL = Path(__file__).parent / "sql"
 _RELATIONS = (_SQL / "doctor_relations.sql").read_text("utf-8")
-_COUNTING = (_SQL / "doctor_counting.sql").read_text("utf-8")
 _CONNECTIONS = (_SQL / "doctor_connections.sql").read_text("utf-8")
 _USERS = (_SQL / "doctor_users.sql").read_text("utf-8")
 _DRIFT = (_SQL / "doctor_drift.sql").read_text("utf-8")
@@ -190,14 +151,17 @@ async def _database(settings: Settings) -> list[Finding]:
 
 
 async def _reached(patient: _Patient) -> Finding:
-    asks = "select current_user, current_database(), has_schema_privilege('public', 'usage')"
-    [(role, database, usable)] = await patient.connection.fetch(asks)
+    asks = "select current_user, current_database(), has_schema_privilege('public', 'usage'), pg_is_in_recovery()"
+    [(role, database, usable, is_standby)] = await patient.connection.fetch(asks)
     if not usable:
         return Finding(False, "database", f"{role} may not use the schema public: grant usage on schema public to it.")
     version = patient.connection.get_server_version()
     words = f"PostgreSQL {version.major}.{version.micro}, database {database}, as {role}."
     if version.major < OLDEST_POSTGRESQL:
         return Finding(False, "database", f"{words} Version {OLDEST_POSTGRESQL} or newer is needed.")
+    if is_standby:
+        words += " It is a standby, whose numbers may be old without bound, so nothing is answered from it."
+        return Finding(False, "database", f"{words} Name the primary in DATABASE_URL, or promote this one.")
     return Finding(True, "database", words)
 
 
@@ -258,23 +222,20 @@ async def _tables(patient: _Patient) -> Finding:
 async def _counting(patient: _Patient) -> Finding:
     if "calls" not in await patient.relations():
         return Finding(None, "counting", "Could not be checked: `calls` is missing.")
-    there = {row["name"] for row in await patient.connection.fetch(_COUNTING)}
-    missing = [name for name in FUNCTIONS if name not in there]
-    silent = [name for name in TRIGGERS if name not in there]
-    words = []
-    if missing:
-        words.append(f"Missing functions: {', '.join(missing)}. Run `gateway migrate`.")
-    if silent:
-        words.append(
-            f"Triggers missing or switched off: {', '.join(silent)}. Without them the rollups do not follow the "
-            "calls. Enable them (alter table … enable trigger …) and run `gateway rebuild`."
-        )
-    if unheard := [name for name in VERSION_TRIGGERS if name not in there]:
-        words.append(
-            f"Triggers missing or switched off: {', '.join(unheard)}. Without them data_versions does not tell of every"
-            " change. Enable them (alter table … enable trigger …)."
-        )
-    return Finding(not words, "counting", " ".join(words) or "Functions and triggers are in place.")
+    ok, words = await examine_counting(patient.connection)
+    return Finding(ok, "counting", words)
+
+
+async def _children(patient: _Patient) -> Finding:
+    ok, words = await examine_children(patient.connection, list(EXPECTED))
+    return Finding(ok, "children", words)
+
+
+async def _folds(patient: _Patient) -> Finding:
+    if reason := await patient.cannot_see("call_fold", "cron_job_logs"):
+        return Finding(None, "folds", reason)
+    ok, words = await examine_folds(patient.connection)
+    return Finding(ok, "folds", words)
 
 
 async def _migrations(patient: _Patient) -> Finding:
@@ -333,12 +294,11 @@ async def _clock(patient: _Patient) -> Finding:
     before = time.time()
     theirs = await patient.connection.fetchval("select extract(epoch from clock_timestamp())::float8")
     skew = (before + time.time()) / 2 - theirs
-    if abs(skew) <= MOST_SKEW_SECONDS:
+    if abs(skew) <= LEEWAY_SECONDS:
         return Finding(True, "clock", "Agrees with the database's.")
-    words = (
-        f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the database's: good tokens may seem expired, and"
-    )
-    return Finding(False, "clock", f"{words} expired ones good. Set this machine's, or the database's, by NTP.")
+    way, harm = ("ahead of", "good tokens may seem expired") if skew > 0 else ("behind", "new tokens are refused")
+    words = f"{abs(skew):.0f} s {way} the database's: {harm} where the issuer's agrees with that."
+    return Finding(False, "clock", f"{words} Set this machine's, or the database's, by NTP.")
 
 
 _CHECKS: Mapping[str, Callable[[_Patient], Awaitable[Finding | Sequence[Finding]]]] = {
@@ -347,10 +307,12 @@ _CHECKS: Mapping[str, Callable[[_Patient], Awaitable[Finding | Sequence[Finding]
     "connections": _connections,
     "tables": _tables,
     "counting": _counting,
+    "children": _children,
     "migrations": _migrations,
     "privileges": _privileges,
     "row security": _row_security,
     "users": _users,
     "rollup": _rollup,
+    "folds": _folds,
     "clock": _clock,
 }

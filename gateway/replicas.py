@@ -62,7 +62,8 @@ class Nodes:
     """The primary and its replicas.
 
     How old a replica's data are is found out without its clock and without the primary's: we note what position the
-    primary's log has reached and when, and a replica is as fresh as the newest note whose position it has replayed.
+    primary's log has reached and when, and a replica is as fresh as the newest note whose position it has replayed. It
+    must be a position on the same timeline: a replica that stayed with a primary that was replaced may be far ahead.
     """
 
     def __init__(self, settings: Settings, on_read: Callable[[float], None] | None = None) -> None:
@@ -74,7 +75,7 @@ class Nodes:
         for number, url in enumerate(settings.database_replica_urls, start=1):
             there = settings.model_copy(update={"database_url": url})
             self._replicas.append(
-                _Replica(number, Pool(there, on_read, tries_again=False), Pool(_probing(there), tries_again=False))
+                _Replica(number, Pool(there, on_read, replica=True), Pool(_probing(there), replica=True))
             )
         self._notes: deque[tuple[float, Row]] = deque()
         self._asked = -inf
@@ -143,7 +144,7 @@ class Nodes:
                 if replayed["position"] is None:
                     replica.fresh_at = -inf
                 elif replica.left_until <= began:
-                    reached = (moment for moment, written in self._notes if _has_replayed(replayed, written))
+                    reached = (moment for moment, written in self._notes if has_replayed(replayed, written))
                     replica.fresh_at = max(replica.fresh_at, *reached, -inf)
             except (Unavailable, asyncpg.PostgresError) as error:
                 replica.leave(error)
@@ -190,9 +191,11 @@ class _OneNode:
         return await self._primary.fetch(sql, *values)
 
 
-def _has_replayed(replayed: Row, written: Row) -> bool:
-    """Whether a standby has what its primary had; another server's positions say nothing."""
-    return bool(replayed["cluster"] == written["cluster"] and replayed["position"] >= written["position"])
+def has_replayed(replayed: Row, written: Row) -> bool:
+    """Whether a standby has what its primary had; positions on another log, or another timeline of it, say nothing."""
+    if (replayed["cluster"], replayed["timeline"]) != (written["cluster"], written["timeline"]):
+        return False
+    return bool(replayed["position"] >= written["position"])
 
 
 def _probing(settings: Settings) -> Settings:

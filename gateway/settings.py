@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         le=60,
         description="The database is asked for changes of an agency so often at most: a change shows after it.",
     )
+    reuse_max_age_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="An answer is not given again for longer, whatever was done to the data behind the triggers' back.",
+    )
     reuse_max_bytes: int = Field(
         default=64_000_000, ge=0, description="Memory for answers that may be given again, of each process."
     )

@@ -7,10 +7,17 @@ from pathlib import Path
 from time import monotonic
 from uuid import UUID
 
+import asyncpg
+import structlog
 from cachetools import FIFOCache
 
-from resolvers.errors import TimedOut
+from resolvers.errors import TimedOut, Unavailable
 from resolvers.reader import Database
+
+log = structlog.get_logger()
+
+Version = str
+"""Equal where the data are the same. Nothing else is to be read in it, neither an order nor a distance."""
 
 REMEMBERED_AGENCIES = 10_000
 PATIENCE_SECONDS = 1.0
@@ -21,7 +28,7 @@ _VERSION = (Path(__file__).parent / "sql" / "version.sql").read_text("utf-8")
 @dataclass(frozen=True)
 class _Asked:
     at: float
-    version: asyncio.Task[int]
+    version: asyncio.Task[Version]
 
 
 class Versions:
@@ -36,7 +43,7 @@ class Versions:
         self._seconds = seconds
         self._asked: FIFOCache[UUID, _Asked] = FIFOCache(REMEMBERED_AGENCIES)
 
-    def known(self, agency: UUID) -> int | None:
+    def known(self, agency: UUID) -> Version | None:
         """The agency's version, if it was told a moment ago."""
         try:
             asked = self._asked[agency]
@@ -47,11 +54,11 @@ class Versions:
             return None
         return told.result()
 
-    async def of(self, agency: UUID) -> int:
+    async def of(self, agency: UUID) -> Version:
         """The agency's version; those who ask at the same time share the question.
 
         Raises:
-            Unavailable: the database is away or too slow.
+            Unavailable: it cannot be had, or not in time.
         """
         now = monotonic()
         asked = self._asked.get(agency)
@@ -62,20 +69,24 @@ class Versions:
         # One that stops waiting must not take the answer from the others.
         return asked.version.result() if asked.version.done() else await asyncio.shield(asked.version)
 
-    async def at(self, node: Database, agency: UUID) -> int:
-        """The version that a node has reached: a replica may be behind the primary, whose version `of` gives.
+    async def at(self, replica: Database, agency: UUID) -> Version:
+        """The version that a replica has reached, which may be behind the primary's that `of` gives.
 
         Raises:
-            Unavailable: the node is away or too slow.
+            Unavailable: it cannot be had, or not in time.
         """
-        return await (self.of(agency) if node is self._primary else _read(node, agency))
+        return await _read(replica, agency)
 
 
-async def _read(node: Database, agency: UUID) -> int:
+async def _read(node: Database, agency: UUID) -> Version:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             (row,) = await node.fetch(_VERSION, agency)
     except TimeoutError:
         raise TimedOut("the database took too long to tell the version of the data") from None
-    version: int = row["version"]
+    except asyncpg.PostgresError as error:
+        # Without versions nothing can be given again; but the numbers may be had.
+        log.warning("version.unknown", reason=repr(error))
+        raise Unavailable("the database does not tell the version of the data") from error
+    version: Version = row["version"]
     return version

@@ -1,4 +1,4 @@
-"""A primary with streaming replicas, made from the embedded binaries, any of which may be stopped or held up."""
+"""A primary with streaming replicas, made from the embedded binaries: each may be stopped, held up or promoted."""
 
 import asyncio
 import os
@@ -27,7 +27,8 @@ class Node:
         self._folder, self._name = folder, name
         self._running = ExitStack()
         self.data_dir = folder / name
-        self.dsn = f"postgresql://postgres@/gateway?host={folder / f'{name}.at'}&port=5432"
+        self.socket_dir = folder / f"{name}.at"
+        self.dsn = f"postgresql://postgres@/gateway?host={self.socket_dir}&port=5432"
 
     def start(self) -> Server:
         options = {
@@ -40,7 +41,7 @@ class Node:
         # Each start has a socket folder of its own; the address leads to the newest.
         new = self._folder / f"{self._name}.new"
         new.symlink_to(server.socket_dir)
-        new.rename(self._folder / f"{self._name}.at")
+        new.rename(self.socket_dir)
         return server
 
     def stop(self) -> None:
@@ -91,6 +92,28 @@ class Node:
         finally:
             await self.resume()
 
+    async def promote(self) -> None:
+        """Makes it a primary: the one it follows has stopped, or goes on as another."""
+        assert await self.ask("select pg_promote(true, 60)")
+
+    async def follow(self, primary: "Node | None") -> None:
+        """Has it receive from another primary, or from nobody."""
+        await self.ask(f"alter system set primary_conninfo = {_quoted(primary)}")
+        await self.ask("select pg_reload_conf()")
+        if primary is None:
+            while await self.ask("select count(*) from pg_stat_wal_receiver"):
+                await asyncio.sleep(0.02)
+
+    def start_as_standby_of(self, primary: "Node") -> None:
+        """It has been stopped, and comes back to follow the one that was promoted in its place."""
+        with (self.data_dir / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"primary_conninfo = {_quoted(primary)}\n")
+        signal = self.data_dir / "standby.signal"
+        signal.touch()
+        owner = self.data_dir.stat()
+        os.chown(signal, owner.st_uid, owner.st_gid)
+        self.start()
+
     async def ask(self, sql: str, *values: object) -> Any:
         """A value, through a connection of the test's own."""
         connection = await asyncpg.connect(self.dsn, timeout=10, server_settings={"application_name": "test"})
@@ -98,6 +121,10 @@ class Node:
             return await connection.fetchval(sql, *values)
         finally:
             await connection.close()
+
+
+def _quoted(primary: Node | None) -> str:
+    return f"'host={primary.socket_dir} port=5432 user=postgres'" if primary else "''"
 
 
 class Cluster:
@@ -132,10 +159,14 @@ class Cluster:
 
     async def caught_up(self, *replicas: Node) -> None:
         """Waits until these replicas, or all of them, have replayed what the primary has written."""
+        await self.caught_up_with(self.primary, *(replicas or self.replicas))
+
+    async def caught_up_with(self, primary: Node, *replicas: Node) -> None:
+        """The same of whoever is the primary now."""
         # Commits do not wait for their log here; this writes all of it out.
-        position = await self.primary.ask("select pg_switch_wal()")
+        position = await primary.ask("select pg_switch_wal()")
         until = monotonic() + 30
-        for each in replicas or self.replicas:
+        for each in replicas:
             while not await each.ask("select pg_last_wal_replay_lsn() >= $1", position):
                 assert monotonic() < until
                 await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
--- One row: a number that is another one after anything has changed that an answer to this agency may show. A change of a
+-- One row: a text that is another one after anything has changed that an answer to this agency may show. A change of a
 -- call adds its step by itself until it is folded, and then in its agency's row.
 select ((
     (
@@ -11,4 +11,4 @@ select ((
         inner join call_changes as p on p.transaction_id between t.first and t.last
         where p.agency_id = $1
     )
-) % 4611686018427387904)::bigint as version
+) % 4611686018427387904)::text as version

@@ -343,4 +343,4 @@ async def test_a_fold_and_a_truncate_never_bring_back_a_version(connection: asyn
 
 
 async def test_an_agency_nobody_has_heard_of_has_a_version_too(connection: asyncpg.Connection) -> None:
-    assert await connection.fetchval(VERSION, uuid4()) == 0
+    assert await connection.fetchval(VERSION, uuid4()) == "0"

@@ -17,7 +17,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import strategies as st
 
+from gateway import auth
 from gateway.auth import LEEWAY_SECONDS, Authenticator
+from gateway.db import Pool
 from gateway.errors import Unauthenticated
 from gateway.keys import KeySet
 from tests.conftest import Postgres
@@ -238,6 +240,28 @@ async def test_time_is_checked_with_a_leeway_of_half_a_minute_at_most(house: Hou
     for claim in ("nbf", "iat"):
         await accepted(house, hs256(house.owner, **{claim: now + within}))
         await refused(house, f"Bearer {hs256(house.owner, **{claim: now + beyond})}")
+
+
+async def test_a_token_from_the_future_is_refused_in_words_that_name_the_clock(house: House) -> None:
+    later = datetime.now(UTC) + timedelta(minutes=2)
+    for changed in ({"iat": later}, {"nbf": later}, {"iat": later, "nbf": later, "exp": later + timedelta(hours=1)}):
+        words = await refused(house, f"Bearer {hs256(house.owner, **changed)}")
+        assert "the issuer's clock is ahead of this machine's by more than 30 s; set it by NTP" in words
+
+
+async def test_a_token_that_is_remembered_counts_no_longer_than_one_that_is_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(house.gateway.settings)
+    await pool.open()
+    authenticator = Authenticator(settings_for(house.database.dsn, user_cache_seconds=30), None, pool)
+    authorization = f"Bearer {token(house.owner)}".encode()
+    read = await authenticator.token(authorization)
+    viewer = await authenticator.viewer(authorization, read)
+    await pool.close()
+    for after, remembered in ((-1, viewer), (LEEWAY_SECONDS - 1, viewer), (LEEWAY_SECONDS, None)):
+        monkeypatch.setattr(auth, "time", lambda after=after: read.expires_at + after)
+        assert authenticator.known(authorization) == remembered
 
 
 @pytest.mark.parametrize("claim", ["exp", "aud", "sub"])

@@ -8,10 +8,12 @@ import subprocess
 import tempfile
 import time
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
+import jwt
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -24,6 +26,8 @@ from gateway.doctor import Finding, examine, report
 from gateway.settings import Settings
 from tests.database.wires import as_user, listening, over_tcp, relay, transaction_pooler
 from tests.given import damage, fold
+from tests.issuer import claims
+from tests.running import running
 
 SECRET = "a-secret-of-thirty-two-bytes-and-a-few-more"
 ES256 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)
@@ -159,8 +163,9 @@ async def test_missing_columns_views_functions_and_triggers_are_named(database, 
     [counting] = await found(database.dsn, "counting")
     assert counting.ok is False
     assert "Missing functions: repair_call_stats." in counting.words
-    assert "Triggers missing or switched off: calls_log_deleted, call_changes_fold." in counting.words
-    assert "Triggers missing or switched off: users_version_updated." in counting.words
+    assert "Missing triggers: call_changes_fold." in counting.words
+    for table, trigger in (("calls", "calls_log_deleted"), ("users", "users_version_updated")):
+        assert f"{trigger} is switched off; run: alter table {table} enable trigger {trigger}." in counting.words
 
 
 async def test_users_who_can_see_nothing_are_counted(database, connection):
@@ -250,6 +255,23 @@ async def test_a_clock_that_is_off_is_found(database, monkeypatch, skew, words):
     assert clock.words.startswith(words)
 
 
+@pytest.mark.parametrize(("behind", "fine"), [(25, True), (60, False)])
+async def test_a_clock_is_right_exactly_where_its_tokens_are_taken(database, connection, monkeypatch, behind, fine):
+    user = await connection.fetchval("select id from users where agency_id = $1", await add_user(connection))
+    now = datetime.now(UTC) + timedelta(seconds=behind)
+    fresh = jwt.encode(claims(user, iat=now, nbf=now), SECRET)
+    async with running(settings(database.dsn)) as gateway:
+        headers = {"Authorization": f"Bearer {fresh}"}
+        answer = await gateway.http.get("/functions/v1/dashboard-overview", headers=headers)
+    assert answer.status_code == (200 if fine else 401)
+    if not fine:
+        assert "clock is ahead of this machine's by more than 30 s; set it by NTP" in answer.json()["error"]
+    real = time.time
+    monkeypatch.setattr(doctor.time, "time", lambda: real() - behind)
+    [clock] = await found(database.dsn, "clock")
+    assert clock.ok is fine
+
+
 async def test_a_check_that_takes_too_long_or_fails_stops_no_other(database, connection, monkeypatch):
     monkeypatch.setattr(doctor, "CHECK_SECONDS", 1)
     monkeypatch.setattr(doctor, "_DRIFT", "select 1 / 0")
@@ -276,7 +298,7 @@ async def test_a_connection_that_is_lost_half_way_is_reported_and_no_crash(datab
     assert clock.words.startswith("Could not be checked: ")
 
 
-async def test_a_transaction_pooler_must_be_named_in_the_settings(database):
+async def test_a_transaction_pooler_must_be_named_in_the_settings(database, connection):
     async with transaction_pooler(database.dsn) as port:
         dsn = over_tcp(database.dsn, port)
         [finding] = await found(dsn, "pooler")

@@ -319,9 +319,11 @@ async def test_replicas_that_stop_and_start_cost_no_request(house: House) -> Non
         await _until(read_again)
 
 
-async def test_a_frozen_replica_costs_no_request(house: House) -> None:
+@pytest.mark.parametrize("reuse", [False, True], ids=["computed", "kept"])
+async def test_a_frozen_replica_costs_no_request(house: House, reuse: bool) -> None:
+    """Where answers are kept, it is first asked for the version of its data."""
     first, _ = house.cluster.replicas
-    async with gateway_on(house.cluster) as gateway, kept(gateway, house) as ledger:
+    async with gateway_on(house.cluster, reuse=reuse) as gateway, kept(gateway, house) as ledger:
         with first.frozen():
             await asyncio.sleep(LATE + 2)
     assert ledger.slowest < LATE
