@@ -113,7 +113,7 @@ def reconcile(
     days: Annotated[int, typer.Option(help="So many days, today among them (UTC).", min=1)] = 7,
     data_dir: DataDir = demonstration.DATA_DIR,
 ) -> None:
-    """Show where the rollups differ from a recount of the calls, and why changes of calls cannot be added to them, if so.
+    """Show where the rollups differ from a recount of the calls, and why changes cannot be added to them, if so.
 
     Exit code 1 if either is so.
     """

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -19,10 +20,8 @@ async def tools(dsn: str) -> Path:
     await connection.close()
     folders = [Path(found).parent for name in ("pg_dump",) if (found := shutil.which(name))]
     folders.append(Path(f"/usr/lib/postgresql/{wanted}/bin"))
-    try:
+    with suppress(EmbeddedError):
         folders.insert(0, find_binaries(_named()))
-    except EmbeddedError:
-        pass
     for folder in folders:
         if (folder / "pg_dump").exists():
             told = subprocess.run([folder / "pg_dump", "--version"], capture_output=True, check=True, text=True).stdout

@@ -95,7 +95,8 @@ async def test_replicated_calls_are_counted_once(
             assert await here.fetchval("select sum(total_calls)::integer from call_stats_daily") == 603
             for statement in (
                 "insert into calls (agency_id) select agency_id from agencies a join campaigns c on c.agency_id = a.id",
-                "update calls set disposition = 'voicemail', emails_sent = 3, objections = '[]' where campaign_id is null",
+                "update calls set disposition = 'voicemail', emails_sent = 3, objections = '[]'"
+                " where campaign_id is null",
                 "update calls set started_at = started_at - interval '3 days' where campaign_id is not null",
                 "update campaigns set name = 'Other'",
                 "with u as (update calls set sms_sent = 2 where campaign_id is not null) delete from campaigns",

@@ -52,7 +52,7 @@ async def _restored(kind: str, file: Path, database: Database, *options: str) ->
     if kind == "disable-triggers":
         restore.insert(2, "--disable-triggers")
     env = {"PGOPTIONS": "-c session_replication_role=replica"} if kind == "replica" else {}
-    # Rows that are there already (the record of migrations, a job that its call has queued) are no reason to stop for it.
+    # Rows that are there already (the record of migrations, a job that its call has queued) are no reason to stop.
     await dumps.run(*restore, env=env, failing=True)
 
 

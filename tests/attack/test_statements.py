@@ -1,4 +1,4 @@
-"""Unusual, legal SQL: whatever one statement does to calls and to what they belong to, the numbers are those of the calls."""
+"""Unusual, legal SQL: whatever a statement does to calls and to what they belong to, the numbers are those of the calls."""
 
 import asyncio
 from itertools import permutations
@@ -225,7 +225,7 @@ async def test_a_job_that_was_touched_meanwhile_refuses_no_call(
 
 
 async def test_a_database_whose_default_isolation_is_another_one_is_served_as_well(
-    database: Database, connection: asyncpg.Connection, given: Given
+    database: Database, connection: asyncpg.Connection
 ) -> None:
     name = await connection.fetchval("select current_database()")
     await connection.execute(f"alter database {name} set default_transaction_isolation = 'serializable'")

@@ -298,7 +298,7 @@ async def test_a_connection_that_is_lost_half_way_is_reported_and_no_crash(datab
     assert clock.words.startswith("Could not be checked: ")
 
 
-async def test_a_transaction_pooler_must_be_named_in_the_settings(database, connection):
+async def test_a_transaction_pooler_must_be_named_in_the_settings(database):
     async with transaction_pooler(database.dsn) as port:
         dsn = over_tcp(database.dsn, port)
         [finding] = await found(dsn, "pooler")

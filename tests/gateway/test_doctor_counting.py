@@ -25,6 +25,7 @@ async def test_a_trigger_that_fires_at_other_times_is_named_with_what_to_run(
         alter table calls disable trigger calls_log_inserted;
         alter table calls enable replica trigger calls_log_updated;
         alter table calls enable always trigger calls_log_deleted;
+        alter table calls enable always trigger calls_settle_inserted;
         create trigger replayed after truncate on calls for each statement execute function raise_everybodys_version();
         create trigger in_both after truncate on calls for each statement execute function raise_everybodys_version();
         """
@@ -44,7 +45,8 @@ async def test_a_trigger_that_fires_at_other_times_is_named_with_what_to_run(
         "run: alter table calls enable always trigger in_both.",
     ):
         assert fault in counting.words
-    assert "calls_log_deleted" not in counting.words
+    assert "calls_log_deleted fires in all sessions" in counting.words
+    assert "calls_settle_inserted" not in counting.words
     for command in counting.words.split("run: ")[1:]:
         await connection.execute(command.partition(".")[0])
     assert (await found(database, "counting")).ok
