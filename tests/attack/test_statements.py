@@ -1,4 +1,4 @@
-"""Unusual, legal SQL: whatever a statement does to calls and to what they belong to, the numbers are those of the calls."""
+"""Unusual, legal SQL: whatever a statement does to calls and their parents, the numbers are those of the calls."""
 
 import asyncio
 from itertools import permutations

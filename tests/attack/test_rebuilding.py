@@ -1,0 +1,140 @@
+"""A rebuild reads what it needs and no more, goes on past what fails, and ends with whoever asked for it."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from database.rebuild import RebuildError, rebuild
+from tests.attack.sessions import assert_all_is_right, session
+from tests.conftest import Database
+from tests.given import NOW, Given, damage, fold
+
+AGENCIES, EACH = 40, 2_500
+# Loaded as somebody else's million would be: without a word about them in the log.
+FILL = f"""
+alter table calls disable trigger user;
+insert into agencies (name, slug) select 'Agency', 'filled-' || n from generate_series(1, {AGENCIES}) as n;
+insert into calls (agency_id, started_at, status, objections)
+select a.id, '2025-11-01 00:00Z'::timestamptz + n * interval '1 hour', 'completed', '[{{"text": "No time"}}]'
+from agencies as a, generate_series(1, {EACH}) as n
+order by n, a.id;
+alter table calls enable trigger user;
+alter table calls enable replica trigger calls_log_row;
+"""
+DRIFTS = ("call_stats_drift", "agency_hours_drift", "call_findings_drift")
+HOLD = "select pg_advisory_lock(hashtextextended('fold_call_changes', 0))"
+
+
+def _buffers(plan: Any) -> int:
+    return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+
+async def test_the_month_of_one_agency_is_read_by_its_index(connection: asyncpg.Connection) -> None:
+    await connection.execute(FILL)
+    await connection.execute("vacuum analyze calls")
+    agency = await connection.fetchval("select id from agencies order by id limit 1")
+    whole = await connection.fetchval("select pg_relation_size('calls') / 8192")
+    for function in DRIFTS:
+        await connection.fetch(f"select * from {function}($1, $2, $3)", agency, date(2026, 1, 1), date(2026, 1, 31))
+        # Six times, because a plan that is made for all may be taken from the sixth on.
+        for _ in range(6):
+            asked = f"explain (analyze, buffers, format json) select count(*) from {function}($1, $2, $3)"
+            (plan,) = json.loads(await connection.fetchval(asked, agency, date(2026, 1, 1), date(2026, 1, 31)))
+            # 744 calls of 100,000, each on a page of its own, and what leads to them.
+            assert _buffers(plan) < 2_000 < whole, function
+    # A repair writes what is missing, and reads no more for it than the three together.
+    asked = "explain (analyze, buffers, format json) select repair_call_stats($1, '2026-01-01', '2026-01-31')"
+    (plan,) = json.loads(await connection.fetchval(asked, agency))
+    assert _buffers(plan) < 12_000
+
+
+async def test_months_that_cannot_be_rebuilt_are_named_after_all_others_were(
+    connection: asyncpg.Connection, given: Given
+) -> None:
+    sick, well = await given.agency(), await given.agency()
+    for agency in (sick, well):
+        await given.call(agency)
+    await fold(connection)
+    await connection.execute("update call_stats_folded set emails_sent = 3")
+    await connection.execute(
+        "create function poison() returns trigger language plpgsql as $$"
+        f" begin if new.agency_id = '{sick}' then raise exception 'poisoned'; end if; return new; end $$;"
+        "create trigger poison before insert on call_stats_folded for each row execute function poison()"
+    )
+    told: list[tuple[int, int]] = []
+    with pytest.raises(RebuildError, match=f"1 of 2 months could not be rebuilt.*agency {sick}, .*poisoned"):
+        await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *done: told.append(done))
+    assert told[-1] == (2, 2)
+    left = await connection.fetch("select agency_id from call_stats_folded where emails_sent > 0")
+    assert [row["agency_id"] for row in left] == [sick]
+    await connection.execute("drop trigger poison on call_stats_folded")
+    await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None)
+    await assert_all_is_right(connection)
+
+
+async def test_invented_rows_of_any_day_stop_no_rebuild(connection: asyncpg.Connection, given: Given) -> None:
+    agency = await given.agency()
+    await given.call(agency)
+    await fold(connection)
+    for day in ("1970-01-01", "2199-12-31"):
+        await damage(
+            connection,
+            "insert into call_stats_folded (agency_id, stat_date, total_calls) values ($1, $2::text::date, 3)",
+            agency,
+            day,
+        )
+    for day in ("infinity", "-infinity", "0001-01-01 BC", "2200-01-01"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await damage(
+                connection,
+                "insert into call_stats_folded (agency_id, stat_date, total_calls) values ($1, $2::text::date, 3)",
+                agency,
+                day,
+            )
+    repaired = await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None)
+    assert repaired == 2
+    await assert_all_is_right(connection)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+async def test_a_rebuild_ends_with_its_client(
+    database: Database, connection: asyncpg.Connection, given: Given, how: signal.Signals
+) -> None:
+    await given.call(await given.agency(), started_at=NOW)
+    async with session(database) as holder:
+        # It has to wait for its turn, so it is at work as long as we like.
+        await holder.execute(HOLD)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "rebuild"],
+            env={**os.environ, "DATABASE_URL": database.dsn},
+            cwd=Path.cwd(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            asked = (
+                "select count(*) from pg_stat_activity"
+                " where datname = current_database() and query like '%repair_call_stats%' and pid <> pg_backend_pid()"
+            )
+            async with asyncio.timeout(120):
+                while not await connection.fetchval(asked):
+                    assert process.poll() is None
+                    await asyncio.sleep(0.05)
+                process.send_signal(how)
+                while await connection.fetchval(asked):
+                    await asyncio.sleep(0.05)
+            assert await asyncio.to_thread(process.wait, 60) != 0
+        finally:
+            process.kill()
+            process.wait()
+    assert isinstance(await connection.fetchval("select id from agencies"), UUID)
