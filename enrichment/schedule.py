@@ -6,6 +6,7 @@ import asyncpg
 import structlog
 
 from enrichment.connections import Connections
+from enrichment.statements import SQL
 
 log = structlog.get_logger()
 
@@ -24,6 +25,7 @@ class Schedule:
 
     async def run(self) -> None:
         """Goes on until it is cancelled."""
+        told: set[str] = set()
         while True:
             try:
                 for run in await self._connections.fetch(_RECOUNT, seconds=LONGEST_SECONDS):
@@ -31,4 +33,14 @@ class Schedule:
                     level("recounted", **{**run, "slot": run["slot"].isoformat()})
             except asyncpg.PostgresError as error:
                 log.error("the recount failed", error=str(error))  # noqa: TRY400 - the database's words say it all
+            failing = await self._failing_folds()
+            for reason in failing - told:
+                log.error("changes of calls cannot be added up and wait", error=reason)
+            told = failing
             await asyncio.sleep(self._tick_seconds)
+
+    async def _failing_folds(self) -> set[str]:
+        try:
+            return {row["error"] for row in await self._connections.fetch(SQL["failing_folds"])}
+        except asyncpg.PostgresError:
+            return set()  # the database is said to be of no use elsewhere

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from enrichment import desk
 from enrichment.connections import Connections
+from enrichment.schedule import Schedule
 from tests.attack.sessions import FAILING, WAITING, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given, fold
@@ -159,6 +161,15 @@ async def test_folds_that_fail_are_told_wherever_somebody_looks(
     await connection.execute(INSERT, sick, 600)
     async with _by_hand(database) as connections:
         assert "poisoned" in (await desk.failing_folds(connections))[0]
+        with capture_logs() as logs:
+            schedule = asyncio.create_task(Schedule(connections, tick_seconds=0.01).run())
+            async with asyncio.timeout(60):
+                while not (told := [each for each in logs if each["event"].startswith("changes of calls cannot")]):
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+            schedule.cancel()
+        assert len(told) == 1
+        assert "poisoned" in told[0]["error"]
     run = await connection.fetchrow("select * from recount_call_stats()")
     assert run["status"] == "failed"
     assert "poisoned" in run["error"]
