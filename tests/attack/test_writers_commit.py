@@ -170,7 +170,9 @@ async def test_folds_that_fail_are_told_wherever_somebody_looks(
             schedule.cancel()
         assert len(told) == 1
         assert "poisoned" in told[0]["error"]
-    run = await connection.fetchrow("select * from recount_call_stats()")
+    async with asyncio.timeout(60):
+        while (run := await connection.fetchrow("select * from recount_call_stats()")) is None:
+            await asyncio.sleep(0.01)  # the schedule's own, which was cancelled, may still be at it
     assert run["status"] == "failed"
     assert "poisoned" in run["error"]
     assert str(sick) in run["error"]
