@@ -70,7 +70,7 @@ cross join lateral call_findings(p) as f
 where coalesce(p.objections, p.buying_signals, p.was_objections, p.was_buying_signals) is not null;
 
 -- What the calls of a day, campaign or none and client or none add up to, but for the changes that wait for their fold.
--- Not to be read as it is: `call_stats_daily` and `call_stats_parts` (0014) have the rest. No foreign keys: it is derived,
+-- Not to be read as it is: `call_stats_daily` and `call_stats_parts` (0015) have the rest. No foreign keys: it is derived,
 -- and follows `calls` through every change of theirs. An average is kept as its sum and the number of calls behind it:
 -- both add up, an average does not. Hours are arrays of 24, of which the first is midnight's (UTC).
 create table call_stats_folded (
@@ -291,7 +291,7 @@ begin
 end
 $$;
 
--- One row for each day of an agency whose hours are not what the calls add up to, as call_stats_drift (0014).
+-- One row for each day of an agency whose hours are not what the calls add up to, as call_stats_drift (0015).
 -- An agency is asked for by equality, here and in all that is like it: `agency is null or agency_id = agency` is planned for
 -- both, and reads the calls of everybody.
 create function agency_hours_drift_of(agency uuid, from_day date, to_day date) returns table (
@@ -342,7 +342,7 @@ create function agency_hours_drift(agency uuid, from_day date, to_day date) retu
     select d.* from agencies_counted(agency) as a cross join lateral agency_hours_drift_of(a, from_day, to_day) as d
 $$;
 
--- One row for each row of the two tables of findings that is not what the calls add up to, as call_stats_drift (0014).
+-- One row for each row of the two tables of findings that is not what the calls add up to, as call_stats_drift (0015).
 create function call_findings_drift_of(agency uuid, from_day date, to_day date) returns table (
     of_agency_only boolean, agency_id uuid, stat_date date, campaign_id uuid, client_id uuid, kind finding_kind, text text,
     count numeric, handled numeric

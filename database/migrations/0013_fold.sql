@@ -1,5 +1,5 @@
 -- migrate:up
--- The folds that add the log of changes to the rollups.
+-- The fold that adds the log of changes to the rollups.
 
 set local lock_timeout = '10s';
 set local statement_timeout = '60s';
@@ -320,85 +320,14 @@ begin
 end
 $$;
 
--- Has the changes that wait folded, unless somebody else is at it or this transaction's snapshot is an old one. Whoever
--- leaves them leaves them to the next: nobody waits for the lock, so nobody can wait for it in a circle.
--- A fold that fails takes nothing else along: neither the transaction that tried it, nor the changes of the other agencies,
--- each of which is then folded by itself. What failed is noted (0014).
-create function try_fold_call_changes() returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
-declare
-    agency uuid;
-begin
-    if current_setting('transaction_isolation') <> 'read committed'
-        or not pg_try_advisory_xact_lock(hashtextextended('fold_call_changes', 0))
-    then
-        return false;
-    end if;
-    begin
-        perform fold_call_changes(null, null, null);
-        return true;
-    exception
-        when lock_not_available or deadlock_detected then
-            return false;  -- somebody works on the rollups' tables; the next fold may be luckier
-        when query_canceled then
-            perform note_failed_fold(sqlerrm);
-            return false;
-        when others or assert_failure then
-            null;
-    end;
-    for agency in select distinct c.agency_id from call_changes as c loop
-        begin
-            perform fold_call_changes(agency, null, null);
-        exception
-            when query_canceled then
-                perform note_failed_fold(sqlerrm);
-                return false;
-            when others or assert_failure then
-                perform note_failed_fold(format('of agency %s: %s', agency, sqlerrm));
-        end;
-    end loop;
-    return false;
-end
-$$;
-
--- Whether the transaction that fires its deferred triggers is sure to end by that. One that is prepared (PREPARE TRANSACTION)
--- would keep the lock, and the rows that a fold changes, until somebody thinks of it; so would one that has set its
--- constraints immediate before. Only the client's words tell, and there are none when the extended protocol ends a statement
--- by itself. Where transactions can be prepared at all, whatever else is said leaves the fold to others.
-create function is_committing() returns boolean
-language sql stable set search_path = pg_catalog as $$
-    select current_setting('max_prepared_transactions') = '0'
-        or q.query is null
-        or q.query !~* 'prepare.*transaction|constraints'
-            and q.query ~* '^[[:space:];]*(commit|end|insert|update|delete|merge|copy|with)\M'
-    from (select current_query() collate "C" as query) as q
-$$;
-
--- At commit, about once in 512 changes, and once however many a transaction has made. It waits for nobody long.
-create function fold_at_commit() returns trigger
-language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '200ms' as $$
-begin
-    if current_setting('call_changes.folded_in', true) is distinct from pg_current_xact_id()::text and is_committing() then
-        perform set_config('call_changes.folded_in', pg_current_xact_id()::text, true);
-        perform try_fold_call_changes();
-    end if;
-    return null;
-end
-$$;
-
 -- Nobody's to call: Supabase grants its API's roles every function.
+revoke execute on function fold_call_changes(uuid, date, date) from public;
 do $$
 declare
-    name text;
     role_name text;
 begin
-    foreach name in array array[
-        'fold_call_changes(uuid, date, date)', 'try_fold_call_changes()'
-    ] loop
-        execute format('revoke execute on function %s from public', name);
-        for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
-            execute format('revoke execute on function %s from %I', name, role_name);
-        end loop;
+    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+        execute format('revoke execute on function fold_call_changes(uuid, date, date) from %I', role_name);
     end loop;
 end
 $$;

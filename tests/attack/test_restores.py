@@ -161,3 +161,25 @@ async def test_a_log_of_another_history_is_put_in_order_by_a_repair(
     await _assert_restored(connection, 50)
     assert await connection.fetchval(WAITING) == 0
     assert await connection.fetchval("select count(*) from call_fold where folded_at = written_at") == 1
+
+
+async def test_what_nobody_counts_of_a_log_is_taken_out_of_it_by_a_repair(
+    connection: asyncpg.Connection, given: Given
+) -> None:
+    """Rows of another history behind a row of this one, as when the log alone was restored."""
+    await _fill(given)
+    await fold(connection)
+    agency = await connection.fetchval("select id from agencies limit 1")
+    await connection.execute("alter table call_changes disable trigger user")
+    await connection.execute(
+        "insert into call_changes (transaction_id, agency_id, started_at, status)"
+        " select '5', $1::uuid, now(), 'completed' from generate_series(1, 9)",
+        agency,
+    )
+    await connection.execute("alter table call_changes enable trigger user")
+    for table, trigger in (("call_changes", "call_changes_fold"), ("call_changes", "call_changes_come_of_calls")):
+        await connection.execute(f"alter table {table} enable always trigger {trigger}")
+    await connection.execute("alter table call_changes enable always trigger call_changes_are_no_replica")
+    await connection.execute("select repair_call_stats(null, '1970-01-01', '2199-12-31')")
+    assert await connection.fetchval(WAITING) == 0
+    await _assert_restored(connection, 50)

@@ -111,6 +111,33 @@ async def test_a_truncate_takes_what_its_own_transaction_has_written(
     await assert_all_is_right(connection)
 
 
+async def test_truncates_repairs_folds_and_writers_never_wait_for_each_other_in_a_circle(
+    database: Database, connection: asyncpg.Connection, given: Given
+) -> None:
+    agency = await given.agency()
+    every = "select repair_call_stats(null, '2000-01-01', '2100-01-01')"
+
+    async def turn(statement: str) -> None:
+        async with session(database) as own:
+            for _ in range(15):
+                await own.execute(statement)
+
+    await asyncio.gather(
+        *(
+            turn(statement)
+            for statement in (
+                f"insert into calls (agency_id) select '{agency}' from generate_series(1, 600)",
+                f"insert into calls (agency_id) select '{agency}' from generate_series(1, 50)",
+                "truncate calls cascade",
+                every,
+                "select count(*) from recount_call_stats(7, now() + random() * interval '900 days')",
+                "select try_fold_call_changes()",
+            )
+        )
+    )
+    await assert_all_is_right(connection)
+
+
 @pytest.mark.parametrize("table", ["users", "clients", "campaigns", "call_batches", "campaign_contacts", "calls"])
 async def test_rows_cannot_be_written_past_the_triggers_through_other_tables(
     connection: asyncpg.Connection, given: Given, table: str

@@ -204,7 +204,12 @@ begin
         raise exception 'rollups can be repaired in a transaction of the isolation level read committed only'
             using hint = 'In another one the calls would be counted as they were when it began, and folds that others have made since would be overlooked.';
     end if;
+    -- Before anything else is locked: a truncate locks the calls first and then the rollups, and would wait for us as we for it.
+    lock table calls in access share mode;
     perform pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0));
+    -- What a restore has left in the log that no reader counts.
+    delete from call_changes as c
+    where not exists (select from unfolded_transactions as t where c.transaction_id between t.first and t.last);
     for one in select agencies_counted(agency) loop
         repaired := repaired + fold_call_changes(one, from_day, to_day);
     end loop;
@@ -219,7 +224,6 @@ language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     name text;
 begin
-    perform pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0));
     set constraints call_changes_fold immediate;
     foreach name in array array[
         'call_changes', 'call_stats_folded', 'agency_hours_folded', 'call_findings_folded', 'agency_findings_folded'
@@ -236,102 +240,6 @@ begin
 end
 $$;
 alter table calls enable always trigger calls_count_truncated;
-
--- Notes that a fold failed, and why: once in 6 hours for each reason, however often it is tried.
-create function note_failed_fold(reason text) returns void
-language plpgsql security definer set search_path = public, pg_temp as $$
-declare
-    job_name constant text := 'fold_call_changes';
-    due constant timestamptz := date_bin('6 hours', now(), '2000-01-01 00:00+00');
-    noted uuid;
-begin
-    raise warning 'changes of calls could not be added up and wait: %', reason;
-    select l.id into noted
-    from cron_job_logs as l
-    where l.job = job_name and l.slot = due and l.status = 'failed' and l.error = reason
-    limit 1 for update skip locked;
-    if noted is null then
-        insert into cron_job_logs (job, slot, started_at, finished_at, status, error)
-        values (job_name, due, now(), clock_timestamp(), 'failed', reason);
-    else
-        update cron_job_logs as l set finished_at = clock_timestamp() where l.id = noted;
-    end if;
-end
-$$;
-
-revoke execute on function note_failed_fold(text) from public;
-create view failing_folds with (security_invoker = true) as
-select l.finished_at as failed_at, l.error
-from cron_job_logs as l
-where l.job = 'fold_call_changes' and l.status = 'failed' and l.finished_at > (select max(f.folded_at) from call_fold as f);
-comment on view failing_folds is 'Why changes of calls wait that should have been added up: one row a reason; none while all is well.';
-
--- The scheduled job of 0008 repairs the findings as well, and each agency by itself: one that cannot be recounted is named,
--- and stops no other.
-create or replace function recount_call_stats(days integer default 7, moment timestamptz default now())
-returns setof cron_job_logs
-language plpgsql security definer set search_path = public, pg_temp as $$
-declare
-    job_name constant text := 'recount_call_stats';
-    due constant timestamptz := date_bin('6 hours', moment, '2000-01-01 00:00+00');
-    last_day constant date := call_day(moment);
-    first_day constant date := last_day - (days - 1);
-    began constant timestamptz := clock_timestamp();
-    log_id uuid;
-    checked bigint;
-    repaired bigint := 0;
-    one uuid;
-    failures text[] := '{}';
-begin
-    if days < 1 then
-        raise exception 'days must be 1 or more, not %', days;
-    end if;
-    -- Whenever it is asked, so that no change waits for its fold much longer than a minute, however few there are.
-    if exists (
-        select from unfolded_transactions as t
-        inner join call_changes as p on p.transaction_id between t.first and t.last
-    ) then
-        perform try_fold_call_changes();
-    end if;
-    perform merge_data_versions();
-    if not pg_try_advisory_xact_lock(hashtextextended(job_name, 0)) then
-        return;
-    end if;
-    if exists (select from cron_job_logs as l where l.job = job_name and l.slot = due and l.status = 'completed') then
-        return;
-    end if;
-    select count(*) into checked from call_stats_folded as s where s.stat_date between first_day and last_day;
-    for one in select agencies_counted(null) loop
-        begin
-            repaired := repaired + repair_call_stats(one, first_day, last_day);
-        exception when others then
-            failures := failures || format('agency %s: %s', one, sqlerrm);
-        end;
-    end loop;
-    if failures = '{}' then
-        insert into cron_job_logs (job, slot, started_at, finished_at, status, rows, rows_repaired)
-        values (job_name, due, began, clock_timestamp(), 'completed', checked, repaired)
-        returning id into log_id;
-    else
-        -- It is tried again with each tick, and noted once a slot.
-        update cron_job_logs as l
-        set
-            finished_at = clock_timestamp(), rows = checked, rows_repaired = l.rows_repaired + repaired,
-            error = array_to_string(failures[:10], '; ')
-        where l.job = job_name and l.slot = due and l.status = 'failed'
-        returning l.id into log_id;
-        if log_id is null then
-            insert into cron_job_logs (job, slot, started_at, finished_at, status, rows, rows_repaired, error)
-            values (
-                job_name, due, began, clock_timestamp(), 'failed', checked, repaired,
-                array_to_string(failures[:10], '; ')
-            )
-            returning id into log_id;
-        end if;
-    end if;
-    return query select * from cron_job_logs as l where l.id = log_id;
-end
-$$;
 
 -- From here on writers wait until all is counted, however long that takes. The rollup and its machinery go last.
 drop trigger calls_count_inserted on calls;
