@@ -26,7 +26,13 @@ counted as (
         (array_agg(s.text order by s.count desc, s.text collate "C"))[1] as text,
         sum(s.count)::bigint as count,
         sum(s.handled)::bigint as handled,
-        row_number() over (partition by s.kind order by sum(s.count) desc, lower(s.text) collate "C") as place
+        row_number() over (
+            partition by s.kind
+            -- As shown, but for the cases of ASCII, which are the same in every locale.
+            order by
+                sum(s.count) desc,
+                lower((array_agg(s.text order by s.count desc, s.text collate "C"))[1] collate "C")
+        ) as place
     from spelled as s
     group by s.kind, lower(s.text)
 )
