@@ -17,6 +17,7 @@ FUNCTIONS = (
     "call_findings",
     "spelling_key",
     "text_spelling",
+    "text_folded",
     "text_key",
     "call_findings_drift",
     "recount_call_stats",

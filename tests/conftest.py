@@ -1,6 +1,7 @@
 """What every test stands on: one PostgreSQL a run, one migrated template, a database of its own for each test.
 
-TEST_DATABASE_URL names a PostgreSQL to use instead of the embedded one: the address of a role that may make databases.
+TEST_POSTGRES_BIN_DIR names the binaries of the embedded server, where another version is wanted than the package's.
+TEST_DATABASE_URL names a PostgreSQL to use instead of it: the address of a role that may make databases.
 """
 
 import asyncio
@@ -53,7 +54,15 @@ def pytest_configure(config: pytest.Config) -> None:
         # As root PostgreSQL runs as another user, who must be able to walk to its folder.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-tests-")))
         folder.chmod(0o711)
-        server = stack.enter_context(embedded(folder / "data", durable=False, settings={"max_connections": "300"}))
+        named = os.environ.get("TEST_POSTGRES_BIN_DIR")
+        server = stack.enter_context(
+            embedded(
+                folder / "data",
+                bin_dir=Path(named) if named else None,
+                durable=False,
+                settings={"max_connections": "300"},
+            )
+        )
         address = server.dsn()
     template = f"gateway_template_{uuid4().hex[:12]}"
     _run(address, f"create database {template}")

@@ -46,12 +46,12 @@ alter table enrichment_queue set (
 );
 alter table enrichment_queue enable row level security;
 
--- What is known of a call's outcome without its words.
+-- What is known of a call's outcome without its words. In capitals as well: those of ASCII, whatever a locale has.
 create function known_disposition(status call_status, joined_at timestamptz, end_reason text)
 returns call_disposition language sql immutable parallel safe as $$
     select case
-        when end_reason ~* 'voicemail|answering.?machine|machine_(detected|start|end)' then 'voicemail'
-        when joined_at is null and (status = 'completed' or end_reason ~* '^(unjoined|no.?answer|busy)') then 'no_answer'
+        when end_reason collate "C" ~* 'voicemail|answering.?machine|machine_(detected|start|end)' then 'voicemail'
+        when joined_at is null and (status = 'completed' or end_reason collate "C" ~* '^(unjoined|no.?answer|busy)') then 'no_answer'
     end::call_disposition
 $$;
 

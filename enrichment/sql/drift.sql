@@ -1,7 +1,7 @@
 -- One row a counter of an agency's day in which a rollup is not what the calls add up to: $1 first, $2 last UTC day.
 -- `off_by` adds up how far each of the day's rows (a campaign's and client's, or a text's), or their hours, are off.
 select
-    coalesce(a.name, d.agency_id::text) as agency, d.stat_date, d.counter,
+    coalesce(a.name, d.agency_id::text) collate "C" as agency, d.stat_date, d.counter,
     count(*) as rows, sum(d.off_by) as off_by
 from (
     select r.agency_id, r.stat_date, r.prefix || e.key as counter, o.off_by

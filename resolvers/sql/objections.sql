@@ -33,7 +33,9 @@ counted as (
         k.count,
         k.handled,
         row_number() over (
-            partition by k.kind order by k.count desc, lower(k.text collate "C") collate "C", k.text collate "C"
+            partition by k.kind
+            -- As shown, but for the cases of ASCII, which are the same in every locale.
+            order by k.count desc, lower(k.text collate "C"), k.text collate "C"
         ) as place
     from (
         select

@@ -16,7 +16,7 @@ select {keys}, kind, text, count(*), count(*) filter (where handled) as handled
 from (
     select
         agency_id, campaign_id, client_id, (started_at at time zone 'UTC')::date as stat_date, kind,
-        btrim(regexp_replace(element ->> 'text', '\\s+', ' ', 'g')) as text,
+        text_spelling(element ->> 'text') as text,
         kind = 'objection' and element -> 'handled' = 'true' as handled
     from (
         select *, 'objection' as kind, jsonb_array_elements(objections) as element from calls

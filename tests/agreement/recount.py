@@ -17,6 +17,8 @@ from uuid import UUID
 
 import asyncpg
 
+from tests import texts
+
 Answer = Any
 
 
@@ -475,15 +477,19 @@ class Recount:
         spellings: dict[str, Counter[str]] = defaultdict(Counter)
         handled: Counter[str] = Counter()
         for row in rows:
-            spelling = " ".join((row["text"] or "").split())
-            if spelling:
-                spellings[spelling.lower()][spelling] += 1
-                handled[spelling.lower()] += bool(row["handled"])
-        found = sorted((-spellings[text].total(), text) for text in spellings)
-        return [
-            (min(spellings[text], key=lambda shown: (-spellings[text][shown], shown)), -count, handled[text])
-            for count, text in found
+            if spelling := texts.spelling(row["text"] or ""):
+                text = texts.folded(spelling)
+                spellings[text][spelling] += 1
+                handled[text] += bool(row["handled"])
+        found = [
+            (min(each, key=lambda shown: (-each[shown], shown)), each.total(), handled[text])  # noqa: B023 - used at once
+            for text, each in spellings.items()
         ]
+        return sorted(found, key=lambda row: (-row[1], _without_ascii_case(row[0]), row[0]))
+
+
+def _without_ascii_case(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 _DAY = "(started_at at time zone 'UTC')::date"

@@ -1,6 +1,7 @@
 """A server that is set up as few are by default: for logical replication and prepared transactions."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -34,7 +35,9 @@ def unusual_server() -> Iterator[Postgres]:
 
     with tempfile.TemporaryDirectory(prefix="gateway-attack-") as folder:
         Path(folder).chmod(0o711)
-        with embedded(Path(folder) / "data", durable=False, settings=_SETTINGS) as server:
+        named = os.environ.get("TEST_POSTGRES_BIN_DIR")
+        binaries = Path(named) if named else None
+        with embedded(Path(folder) / "data", bin_dir=binaries, durable=False, settings=_SETTINGS) as server:
             postgres = Postgres(server.dsn())
             asyncio.run(create(postgres.address))
             migrate(postgres.dsn(_TEMPLATE))
