@@ -47,6 +47,7 @@ async def _assert_it_is_a_recount(connection: asyncpg.Connection) -> None:
             f" select {columns}, count, handled from pending_call_findings"
             f") as parts group by {columns} having sum(count) <> 0"
         )
+        assert not await connection.fetchval(f"select count(*) from {table} as f where f.text_key <> text_key(f.text)")
         found = sorted(map(repr, map(tuple, rows)))
         assert found == sorted(map(repr, map(tuple, await connection.fetch(RAW.format(keys=keys)))))
     assert await connection.fetchval(DRIFT) == 0

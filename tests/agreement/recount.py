@@ -482,7 +482,7 @@ class Recount:
                 spellings[text][spelling] += 1
                 handled[text] += bool(row["handled"])
         found = [
-            (min(each, key=lambda shown: (-each[shown], shown)), each.total(), handled[text])  # noqa: B023 - used at once
+            (min(each, key=lambda shown: (-each[shown], shown)), each.total(), handled[text])
             for text, each in spellings.items()
         ]
         return sorted(found, key=lambda row: (-row[1], _without_ascii_case(row[0]), row[0]))
