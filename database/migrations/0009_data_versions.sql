@@ -18,8 +18,9 @@ create table data_versions (
 comment on table data_versions is 'The version of an agency''s data is the sum over its rows.';
 alter table data_versions enable row level security;
 
+-- Not random(), which whoever calls setseed() has say the same again.
 create function random_step() returns bigint
-language sql volatile parallel restricted as $$ select (random() * 4611686018427387904)::bigint $$;
+language sql volatile parallel safe as $$ select uuid_hash_extended(gen_random_uuid(), 0) & 4611686018427387903 $$;
 
 -- The table is tiny when a plan is made, and may be full of dead rows when it is used. A snapshot that is kept for the
 -- whole transaction may be older than the row, which then could not be changed: there a row is added, and the schedule
@@ -126,6 +127,19 @@ begin
     return null;
 end
 $$;
+
+-- A batch that moves takes its contacts along: whoever changes one of them at the same moment, and so raises the version of
+-- the agency that the batch was of, waits for the move, or the move for them.
+create function move_contacts() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    update campaign_contacts set batch_id = batch_id where batch_id = new.id;
+    return null;
+end
+$$;
+create trigger call_batches_move_contacts after update of agency_id on call_batches
+for each row when (old.agency_id is distinct from new.agency_id)
+execute function move_contacts();
 
 -- As the above, row by row: for what comes by logical replication, whose apply worker fires no trigger of statements,
 -- and for loads with session_replication_role = replica.

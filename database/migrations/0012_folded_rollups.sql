@@ -119,6 +119,9 @@ create table call_stats_folded (
     connected_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
     meetings_booked_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
     updated_at timestamptz not null default now(),
+    check (cardinality(total_calls_by_hour) = 24 and array_position(total_calls_by_hour, null) is null),
+    check (cardinality(connected_calls_by_hour) = 24 and array_position(connected_calls_by_hour, null) is null),
+    check (cardinality(meetings_booked_by_hour) = 24 and array_position(meetings_booked_by_hour, null) is null),
     unique nulls not distinct (agency_id, stat_date, campaign_id, client_id)
 ) with (fillfactor = 80);
 create index call_stats_folded_by_campaign on call_stats_folded (agency_id, campaign_id, stat_date);
@@ -139,6 +142,9 @@ create table agency_hours_folded (
     total_calls_by_hour integer[] not null,
     connected_calls_by_hour integer[] not null,
     meetings_booked_by_hour integer[] not null,
+    check (cardinality(total_calls_by_hour) = 24 and array_position(total_calls_by_hour, null) is null),
+    check (cardinality(connected_calls_by_hour) = 24 and array_position(connected_calls_by_hour, null) is null),
+    check (cardinality(meetings_booked_by_hour) = 24 and array_position(meetings_booked_by_hour, null) is null),
     primary key (agency_id, stat_date)
 ) with (fillfactor = 80);
 alter table agency_hours_folded
@@ -194,6 +200,18 @@ create unique index agency_findings_folded_by_day on agency_findings_folded (
 alter table agency_findings_folded replica identity full;
 comment on table agency_findings_folded is 'How often a text was found on a UTC day in all of an agency''s calls: for who may see them all and asks for all.';
 alter table agency_findings_folded enable row level security;
+
+-- A text's key is the fold's to say; one that was changed by hand would part a text from its other spellings.
+create function refuse_other_key() returns trigger
+language plpgsql as $$
+begin
+    raise exception 'text_key follows from the text and cannot be changed' using errcode = 'check_violation';
+end
+$$;
+create trigger call_findings_folded_keep_keys before update of text_key on call_findings_folded
+for each row execute function refuse_other_key();
+create trigger agency_findings_folded_keep_keys before update of text_key on agency_findings_folded
+for each row execute function refuse_other_key();
 
 create function add_hours(hours integer[], more integer[]) returns integer[]
 language plpgsql immutable parallel safe as $$

@@ -86,13 +86,18 @@ language sql stable set search_path = pg_catalog as $$
     from (select current_query() collate "C" as query) as q
 $$;
 
--- At commit, about once in 512 changes, and once however many a transaction has made. It waits for nobody long.
+-- At commit, about once in 512 changes, and once however many a transaction has made. It waits for nobody long, and what
+-- goes wrong even with noting what went wrong is no reason to refuse the commit either.
 create function fold_at_commit() returns trigger
 language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '200ms' as $$
 begin
     if current_setting('call_changes.folded_in', true) is distinct from pg_current_xact_id()::text and is_committing() then
         perform set_config('call_changes.folded_in', pg_current_xact_id()::text, true);
-        perform try_fold_call_changes();
+        begin
+            perform try_fold_call_changes();
+        exception when others or query_canceled or assert_failure then
+            raise warning 'changes of calls could not be added up and wait: %', sqlerrm;
+        end;
     end if;
     return null;
 end

@@ -127,6 +127,22 @@ async def test_a_cancel_or_a_time_limit_that_meets_a_fold_ends_no_commit(
     await assert_all_is_right(connection)
 
 
+async def test_a_failure_that_cannot_even_be_noted_refuses_no_commit(
+    database: Database, connection: asyncpg.Connection, given: Given
+) -> None:
+    agency = await given.agency()
+    await connection.execute(POISON.format(agency=agency, errcode="22003"))
+    async with session(database) as other:
+        working = other.transaction()
+        await working.start()
+        await other.execute("lock table cron_job_logs in access exclusive mode")
+        await asyncio.wait_for(connection.execute(INSERT, agency, 600), timeout=60)
+        await working.rollback()
+    assert await connection.fetchval("select sum(total_calls)::integer from call_stats_daily") == 600
+    await connection.execute("drop trigger poison on call_stats_folded")
+    await assert_all_is_right(connection)
+
+
 async def test_a_deferred_check_of_the_users_own_still_refuses_their_commit(
     connection: asyncpg.Connection, given: Given
 ) -> None:
