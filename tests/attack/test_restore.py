@@ -1,0 +1,106 @@
+"""A database is set back to an older dump under a running gateway: nothing of the lost state is shown again.
+
+Every way to restore is tried; HISTORY_ROUNDS says how often all of them together (20 unless told otherwise).
+"""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from database.binaries import environment, find_binaries, version
+from tests.attack.watching import Books, as_shipped, crowded
+from tests.conftest import Database
+from tests.running import running
+
+ROUNDS = int(os.environ.get("HISTORY_ROUNDS", "20"))
+EMPTIED = """
+do $$
+declare
+    name text;
+begin
+    for name in select tablename from pg_tables where schemaname = 'public' loop
+        execute format('truncate %I cascade', name);
+    end loop;
+end
+$$
+"""
+DROPPED = "drop schema public cascade; drop schema gateway_migrations cascade; create schema public"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a dump is restored: what is done before, and how pg_restore is called."""
+
+    options: tuple[str, ...]
+    before: str = ""
+    session: Mapping[str, str] | None = None
+    dumped: tuple[str, ...] = ()
+
+
+OF_DATA = ("--schema=public", "--single-transaction")
+WAYS = {
+    "anew": Way((), before=DROPPED),
+    "clean": Way(("--clean", "--if-exists", "--single-transaction")),
+    "data": Way(OF_DATA, before=EMPTIED, dumped=("--data-only",)),
+    "data as replica": Way(
+        OF_DATA,
+        before=EMPTIED,
+        dumped=("--data-only",),
+        session={"PGOPTIONS": "-c session_replication_role=replica"},
+    ),
+    "data without triggers": Way((*OF_DATA, "--disable-triggers"), before=EMPTIED, dumped=("--data-only",)),
+}
+
+
+async def _bin_dir(connection: asyncpg.Connection) -> Path:
+    """The programs of the server's own version."""
+    wanted = connection.get_server_version().major
+    for folder in (find_binaries(), *Path("/usr/lib/postgresql").glob("*/bin")):
+        if version(folder) == wanted and (folder / "pg_dump").exists():
+            return folder
+    pytest.skip(f"no pg_dump of version {wanted}")
+
+
+async def _run(*command: str, session: Mapping[str, str] | None = None) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environment() | dict(session or {}), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_nothing_of_a_state_that_was_lost_by_a_restore_is_shown(
+    database: Database, connection: asyncpg.Connection, tmp_path: Path, way: str
+) -> None:
+    folder, dump = await _bin_dir(connection), str(tmp_path / "dump")
+    books = await Books.open(connection)
+    await books.add(connection, 3)
+    async with running(as_shipped(database.dsn)) as gateway, crowded(gateway, books.user) as crowd:
+        for _ in range(-(-ROUNDS // len(WAYS))):
+            crowd.anything_goes()
+            number = await books.add(connection, 10)
+            await _run(str(folder / "pg_dump"), *WAYS[way].dumped, "--format=custom", f"--file={dump}", database.dsn)
+            await crowd.see_grow(books, connection, 1)
+            crowd.anything_goes(even_errors=bool(WAYS[way].before))
+            await _restore(connection, WAYS[way], folder, dump, database.dsn)
+            crowd.from_now(number)
+            await crowd.are_told()
+            # As many commits as were lost, of other calls.
+            await crowd.see_grow(books, connection, 10)
+        assert crowd.reused > 0
+        assert crowd.statuses[304] > 0
+
+
+async def _restore(connection: asyncpg.Connection, way: Way, folder: Path, dump: str, dsn: str) -> None:
+    if way.before:
+        await connection.execute(way.before)
+    await _run(
+        str(folder / "pg_restore"), *way.options, "--exit-on-error", f"--dbname={dsn}", dump, session=way.session
+    )
+    await connection.reload_schema_state()
