@@ -39,7 +39,8 @@ INSERTS = (
     "insert into call_stats_folded (agency_id, stat_date, total_calls) values (gen_random_uuid(), '2026-02-16', -1)",
     "insert into agency_hours_folded values (gen_random_uuid(), '2026-02-16', array_fill(1, '{24}'),"
     " array_fill(0, '{24}'), array_fill(0, '{24}'))",
-    "insert into agency_findings_folded values (gen_random_uuid(), gen_random_uuid(), 1, 0, '2026-02-16', 'signal', 'So')",
+    "insert into agency_findings_folded"
+    " values (gen_random_uuid(), gen_random_uuid(), 1, 0, '2026-02-16', 'signal', 'So')",
 )
 
 

@@ -1,8 +1,8 @@
 """Random legal statements: whatever they do together, each by itself is one that PostgreSQL accepts.
 
-They are SQL and nothing else, so that a failure can be told, and read, as the statements that led to it. Which rows they
-meet they find out themselves, by ids that tell whose a row is: no session changes another's rows, and whatever two
-of them wait for each other for is the log's, the rollups' or the versions'.
+They are SQL and nothing else, so that a failure can be told, and read, as the statements that led to it. Which rows
+they meet they find out themselves, by ids that tell whose a row is: no session changes another's rows, and whatever
+two of them wait for each other for is the log's, the rollups' or the versions'.
 """
 
 import random
@@ -156,8 +156,9 @@ class Author:
         """Each takes what another is."""
         columns = (*self._any_facts(), *PLACE)
         return (
-            f"with chosen as materialized ({self._pick(6)}), placed as (select id, row_number() over (order by id) as n,"
-            f" count(*) over () as all_of_them from chosen) update calls as c set ({', '.join(columns)}) ="
+            f"with chosen as materialized ({self._pick(6)}), placed as ("
+            "select id, row_number() over (order by id) as n, count(*) over () as all_of_them from chosen)"
+            f" update calls as c set ({', '.join(columns)}) ="
             f" ({', '.join(f'o.{name}' for name in columns)}) from placed as p, placed as q, calls as o"
             " where c.id = p.id and q.n = p.n % p.all_of_them + 1 and o.id = q.id"
         )
@@ -221,7 +222,8 @@ class Author:
                 f"insert into clients (id, agency_id, name) select {new}, agency_id, 'Ours' from {place}",
                 "insert into campaigns (id, agency_id, client_id, name)"
                 f" select {new}, agency_id, client_id, 'Ours' from {place}",
-                f"insert into call_batches (id, agency_id, campaign_id) select {new}, agency_id, campaign_id from {place}",
+                "insert into call_batches (id, agency_id, campaign_id)"
+                f" select {new}, agency_id, campaign_id from {place}",
                 "insert into users (id, agency_id, role, client_id)"
                 f" select {new}, agency_id, 'agency_owner', client_id from {place}",
             )

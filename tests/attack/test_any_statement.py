@@ -1,4 +1,4 @@
-"""Whatever legal statements several sessions run at once, in whatever isolation, the rollups are a recount of the calls.
+"""Whatever legal statements several sessions run at once, in whatever isolation, the rollups are a recount.
 
 Each run has a seed, which is printed with the statements that led to a failure. STORM_SEEDS=20 runs so many seeds
 instead of a few, and STORM_TRANSACTIONS=500 so many transactions of each session instead of a few dozen.

@@ -126,22 +126,17 @@ async def pair() -> AsyncIterator[Pair]:
 async def test_nothing_of_commits_that_were_lost_by_a_failover_is_shown(pair: Pair) -> None:
     connection = await asyncpg.connect(pair.primary.dsn)
     books = await Books.open(connection)
-    await books.add(connection, 3)
+
+    async def lose() -> asyncpg.Connection:
+        connection.terminate()
+        await pair.fail_over()
+        return await asyncpg.connect(pair.primary.dsn)
+
     async with running(as_shipped(pair.dsn)) as gateway, crowded(gateway, books.user) as crowd:
-        for _ in range(ROUNDS):
-            crowd.anything_goes()
-            number = await books.add(connection, 10)
-            crowd.from_now(number)
+        for number in range(ROUNDS):
+            await crowd.see(books, connection, 10)
             await pair.part()
-            await crowd.see_grow(books, connection, 1)
-            crowd.anything_goes()
-            await pair.fail_over()
-            crowd.from_now(number)
-            await crowd.are_told()
-            connection.terminate()
-            connection = await asyncpg.connect(pair.primary.dsn)
-            # As many commits as were lost, of other calls.
-            await crowd.see_grow(books, connection, 10)
+            connection = await crowd.see_another_history(books, connection, lose, at_once=number % 2 == 1)
             await asyncio.to_thread(pair.rejoin)
         assert crowd.reused > 0
         assert crowd.statuses[304] > 0

@@ -78,21 +78,20 @@ async def _run(*command: str, session: Mapping[str, str] | None = None) -> None:
 async def test_nothing_of_a_state_that_was_lost_by_a_restore_is_shown(
     database: Database, connection: asyncpg.Connection, tmp_path: Path, way: str
 ) -> None:
-    folder, dump = await _bin_dir(connection), str(tmp_path / "dump")
+    folder, dump, how = await _bin_dir(connection), str(tmp_path / "dump"), WAYS[way]
     books = await Books.open(connection)
-    await books.add(connection, 3)
+
+    async def lose() -> asyncpg.Connection:
+        await _restore(connection, how, folder, dump, database.dsn)
+        return connection
+
     async with running(as_shipped(database.dsn)) as gateway, crowded(gateway, books.user) as crowd:
-        for _ in range(-(-ROUNDS // len(WAYS))):
-            crowd.anything_goes()
-            number = await books.add(connection, 10)
-            await _run(str(folder / "pg_dump"), *WAYS[way].dumped, "--format=custom", f"--file={dump}", database.dsn)
-            await crowd.see_grow(books, connection, 1)
-            crowd.anything_goes(even_errors=bool(WAYS[way].before))
-            await _restore(connection, WAYS[way], folder, dump, database.dsn)
-            crowd.from_now(number)
-            await crowd.are_told()
-            # As many commits as were lost, of other calls.
-            await crowd.see_grow(books, connection, 10)
+        for number in range(-(-ROUNDS // len(WAYS))):
+            await crowd.see(books, connection, 10)
+            await _run(str(folder / "pg_dump"), *how.dumped, "--format=custom", f"--file={dump}", database.dsn)
+            await crowd.see_another_history(
+                books, connection, lose, at_once=number % 2 == 1, even_errors=bool(how.before)
+            )
         assert crowd.reused > 0
         assert crowd.statuses[304] > 0
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -59,15 +59,17 @@ class Books:
         return cls(agency, await given.user(agency), await given.campaign(agency, name="Campaign 0"))
 
     async def add(self, connection: asyncpg.Connection, calls: int) -> int:
-        """By one commit so many more; gives how many there are."""
+        """By one commit so many more, or fewer; gives how many there are."""
         async with connection.transaction():
-            await Given(connection).calls(
-                self.agency, calls, campaign_id=self.campaign, objections=[{"text": "No time", "handled": True}]
-            )
+            if calls > 0:
+                found = [{"text": "No time", "handled": True}]
+                await Given(connection).calls(self.agency, calls, campaign_id=self.campaign, objections=found)
+            else:
+                some = "select id from calls where agency_id = $1 limit $2"
+                await connection.execute(f"delete from calls where id in ({some})", self.agency, -calls)
             number = await connection.fetchval("select count(*) from calls where agency_id = $1", self.agency)
-            await connection.execute(
-                "update campaigns set name = $2 where id = $1", self.campaign, f"Campaign {number}"
-            )
+            name = f"Campaign {number}"
+            await connection.execute("update campaigns set name = $2 where id = $1", self.campaign, name)
         return number
 
 
@@ -112,6 +114,8 @@ class Crowd:
     reused: int = 0
     going: bool = True
     _token: str = ""
+    _may_ask: asyncio.Event = field(default_factory=asyncio.Event)
+    _asking: int = 0
     _state: int = 0
     _known: int | None = None
     _may_fail: bool = False
@@ -120,6 +124,7 @@ class Crowd:
 
     def __post_init__(self) -> None:
         self._token = token(self.user)
+        self._may_ask.set()
 
     def anything_goes(self, *, even_errors: bool = False) -> None:
         """What the data are is about to change: what is told meanwhile may be old or new.
@@ -145,19 +150,62 @@ class Crowd:
                 await asyncio.sleep(0.01)
         assert not self.faults, self.faults[:5]
 
-    async def see_grow(self, books: Books, connection: asyncpg.Connection, calls: int) -> None:
-        """Three commits of so many calls; each shows, and stays at hand."""
-        for _ in range(3):
+    async def see(self, books: Books, connection: asyncpg.Connection, *commits: int) -> None:
+        """Commits of so many calls more or fewer; each shows, and stays at hand."""
+        for calls in commits:
             self.anything_goes()
             self.from_now(await books.add(connection, calls))
             await self.are_told()
+
+    async def see_another_history(
+        self,
+        books: Books,
+        connection: asyncpg.Connection,
+        lose: Callable[[], Awaitable[asyncpg.Connection]],
+        *,
+        at_once: bool,
+        even_errors: bool = False,
+    ) -> asyncpg.Connection:
+        """Three commits, which are lost, and in their place three others: as large, so that a version that counted would
+        be one that was shown. The clients ask all the time, or, where it is done at once, not until the end.
+
+        `lose` sets the data back to what they are now, and gives a connection to where they are then.
+        """
+        number = self._known
+        assert number is not None
+        await self.see(books, connection, 1, 1, 1)
+        if at_once:
+            await self.fall_silent()
+        self.anything_goes(even_errors=even_errors)
+        connection = await lose()
+        if at_once:
+            for _ in range(3):
+                number = await books.add(connection, -1)
+            self.from_now(number)
+            self._may_ask.set()
+            await self.are_told()
+        else:
+            self.from_now(number)
+            await self.are_told()
+            await self.see(books, connection, -1, -1, -1)
+        return connection
+
+    async def fall_silent(self) -> None:
+        """Nobody asks until told otherwise."""
+        self._may_ask.clear()
+        async with asyncio.timeout(PATIENCE):
+            while self._asking:
+                await asyncio.sleep(0.005)
 
     async def client(self, number: int) -> None:
         """Asks one question after the other, and says which answers it has."""
         has: dict[str, dict[str, frozenset[int]]] = {question: {} for question in QUESTIONS}
         while self.going:
             for question in QUESTIONS[number:] + QUESTIONS[:number]:
+                await self._may_ask.wait()
+                self._asking += 1
                 await self._ask(number, question, has[question])
+                self._asking -= 1
                 await asyncio.sleep(0.002)
 
     async def _ask(self, client: int, question: str, has: dict[str, frozenset[int]]) -> None:
@@ -213,4 +261,5 @@ async def crowded(gateway: Running, user: UUID) -> AsyncIterator[Crowd]:
             yield crowd
         finally:
             crowd.going = False
+            crowd._may_ask.set()
     assert not crowd.faults, crowd.faults[:5]
