@@ -166,8 +166,8 @@ class Crowd:
         at_once: bool,
         even_errors: bool = False,
     ) -> asyncpg.Connection:
-        """Three commits, which are lost, and in their place three others: as large, so that a version that counted would
-        be one that was shown. The clients ask all the time, or, where it is done at once, not until the end.
+        """Three commits, which are lost, and in their place three others: as large, so that a version that counted
+        would be one that was shown. The clients ask all the time, or, where it is done at once, not until the end.
 
         `lose` sets the data back to what they are now, and gives a connection to where they are then.
         """
