@@ -47,7 +47,9 @@ class Node:
     def stop(self) -> None:
         with self._running:
             for process in self.processes():
-                process.resume()
+                # A backend may end at any moment.
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
         self._running = ExitStack()
 
     def processes(self) -> list[psutil.Process]:

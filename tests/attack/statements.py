@@ -149,6 +149,13 @@ class Author:
     def update_facts(self) -> str:
         return self._redrawn(self._any_facts(), f"c.id in ({self._pick(self._chance.choice((1, 10, 1000)))})")
 
+    def respell_numbers(self) -> str:
+        """1 becomes 1.0, which is another text and, to jsonb, the same value."""
+        return (
+            "update calls set objections = replace(objections::text, '\"text\": 1,', '\"text\": 1.00,')::jsonb"
+            f" where id in ({self._pick(30)})"
+        )
+
     def forget_words(self) -> str:
         return f"update calls set transcript = null, summary = null where id in ({self._pick(20)})"
 
@@ -291,6 +298,20 @@ class Author:
             f" update campaigns set agency_id = {agency}, client_id = null where id = (select id from old)"
         )
 
+    def move_a_place(self) -> str:
+        """To another agency, where nothing holds it in its own."""
+        agency = f"(select d.agency_id from drawn.place('{self.owner}', '{self._salt()}') as d)"
+        table, leaving, held_by = self._chance.choice(
+            (
+                ("users", ", client_id = null", ()),
+                ("clients", "", ("users", "campaigns", "calls")),
+                ("campaigns", ", client_id = null", ("call_batches", "calls")),
+                ("call_batches", ", campaign_id = null", ("calls",)),
+            )
+        )
+        free = " and ".join(f"not exists (select from {by} as h where h.{PARENTS[table]} = p.id)" for by in held_by)
+        return f"update {table} set agency_id = {agency}{leaving} where id in ({self._pick(2, table, free or 'true')})"
+
     def change_calls_and_delete_their_place(self) -> str:
         """The foreign key changes them a second time."""
         table = self._chance.choice(list(PARENTS))
@@ -350,6 +371,7 @@ KINDS: dict[Callable[[Author], Statement | list[Statement]], int] = {
     Author.insert_over_what_is_there: 4,
     Author.merge: 4,
     Author.update_facts: 8,
+    Author.respell_numbers: 1,
     Author.forget_words: 1,
     Author.swap_facts: 2,
     Author.move: 4,
@@ -366,6 +388,7 @@ KINDS: dict[Callable[[Author], Statement | list[Statement]], int] = {
     Author.close_a_place: 3,
     Author.rename_a_place: 3,
     Author.move_a_campaign: 3,
+    Author.move_a_place: 3,
     Author.change_calls_and_delete_their_place: 4,
     Author.delete_several_places: 3,
     Author.change_places_and_calls: 2,

@@ -76,7 +76,8 @@ class Storm:
             assert self.digests.setdefault((agency, version), digest) == digest, f"version {version} of {agency}"
 
 
-async def _write(connection: asyncpg.Connection, statements: Sequence[Statement]) -> None:
+async def write(connection: asyncpg.Connection, statements: Sequence[Statement]) -> None:
+    """One after the other."""
     for statement in statements:
         if isinstance(statement, Copy):
             rows = await connection.fetch(statement.query)
@@ -90,7 +91,7 @@ async def _session(storm: Storm, connection: asyncpg.Connection, author: Author)
     for _ in range(ROUND):
         isolation, statements = author.truncate() if chance.random() < 0.02 else author.transaction()
         try:
-            await _write(connection, [f"begin isolation level {isolation}", *statements])
+            await write(connection, [f"begin isolation level {isolation}", *statements])
             storm.outcomes[f"{isolation}: {statements[-1]}"] += 1
         except asyncpg.PostgresError as error:
             await connection.execute("rollback")
@@ -143,7 +144,7 @@ async def _round(storm: Storm, opened: Sequence[Any], authors: Sequence[Author])
     *writers, keeper = opened
     done = asyncio.Event()
 
-    async def write() -> None:
+    async def all_of_them() -> None:
         try:
             await asyncio.gather(
                 *(_session(storm, each, author) for each, author in zip(writers, authors, strict=True))
@@ -151,7 +152,7 @@ async def _round(storm: Storm, opened: Sequence[Any], authors: Sequence[Author])
         finally:
             done.set()
 
-    await asyncio.gather(write(), _keep(keeper, storm.seed, done))
+    await asyncio.gather(all_of_them(), _keep(keeper, storm.seed, done))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
