@@ -1,6 +1,7 @@
 """Clients that keep asking a gateway for its reports, and know which state of the data they may be shown."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -16,6 +17,8 @@ from gateway.settings import Settings
 from tests.given import Given, token
 from tests.running import Running, settings_for
 
+ROUNDS = int(os.environ.get("HISTORY_ROUNDS") or (20 if os.environ.get("CI") == "true" else 8))
+"""How often a history is lost: 8 times, and 20 where CI is true, unless HISTORY_ROUNDS tells otherwise."""
 CLIENTS = 4
 BOUND = Settings.model_fields["reuse_seconds"].default
 """A commit shows in every answer to a request that began so many seconds after it."""
