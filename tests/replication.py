@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -21,10 +21,10 @@ REPLICAS = 2
 
 
 class Node:
-    """One server, always at the same address."""
+    """One server, always at the same address, with these settings beside those that all have."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, name
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, str] = {}) -> None:
+        self._folder, self._name, self._settings = folder, name, settings
         self._running = ExitStack()
         self.data_dir = folder / name
         self.socket_dir = folder / f"{name}.at"
@@ -36,6 +36,7 @@ class Node:
             "max_standby_streaming_delay": "100ms",
             "wal_retrieve_retry_interval": "100ms",
             "track_activity_query_size": "16kB",
+            **self._settings,
         }
         server = self._running.enter_context(embedded(self.data_dir, durable=False, settings=options))
         # Each start has a socket folder of its own; the address leads to the newest.
@@ -47,7 +48,9 @@ class Node:
     def stop(self) -> None:
         with self._running:
             for process in self.processes():
-                process.resume()
+                # A backend may end at any moment.
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
         self._running = ExitStack()
 
     def processes(self) -> list[psutil.Process]:

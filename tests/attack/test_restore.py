@@ -1,0 +1,108 @@
+"""A database is set back to an older dump under a running gateway: nothing of the lost state is shown again.
+
+Every way to restore is tried: 8 times all of them together, at least twice each, and 20 times where CI is true, unless
+HISTORY_ROUNDS tells otherwise.
+"""
+
+import asyncio
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from database.binaries import environment, find_binaries, version
+from tests.attack.watching import ROUNDS, Books, as_shipped, crowded
+from tests.conftest import Database
+from tests.given import Given
+from tests.running import running
+
+EMPTIED = """
+do $$
+declare
+    name text;
+begin
+    for name in select tablename from pg_tables where schemaname = 'public' loop
+        execute format('truncate %I cascade', name);
+    end loop;
+end
+$$
+"""
+DROPPED = "drop schema public cascade; drop schema gateway_migrations cascade; create schema public"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a dump is restored: what is done before, and how pg_restore is called."""
+
+    options: tuple[str, ...]
+    before: str = ""
+    session: Mapping[str, str] | None = None
+    dumped: tuple[str, ...] = ()
+
+
+OF_DATA = ("--schema=public", "--single-transaction")
+WAYS = {
+    "anew": Way((), before=DROPPED),
+    "anew by several": Way(("--jobs=4",), before=DROPPED),
+    "clean": Way(("--clean", "--if-exists", "--single-transaction")),
+    "data": Way(OF_DATA, before=EMPTIED, dumped=("--data-only",)),
+    "data as replica": Way(
+        OF_DATA,
+        before=EMPTIED,
+        dumped=("--data-only",),
+        session={"PGOPTIONS": "-c session_replication_role=replica"},
+    ),
+    "data without triggers": Way((*OF_DATA, "--disable-triggers"), before=EMPTIED, dumped=("--data-only",)),
+}
+
+
+async def _bin_dir(connection: asyncpg.Connection) -> Path:
+    """The programs of the server's own version."""
+    wanted = connection.get_server_version().major
+    for folder in (find_binaries(), *Path("/usr/lib/postgresql").glob("*/bin")):
+        if version(folder) == wanted and (folder / "pg_dump").exists():
+            return folder
+    pytest.skip(f"no pg_dump of version {wanted}")
+
+
+async def _run(*command: str, session: Mapping[str, str] | None = None) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environment() | dict(session or {}), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_nothing_of_a_state_that_was_lost_by_a_restore_is_shown(
+    database: Database, connection: asyncpg.Connection, given: Given, tmp_path: Path, way: str
+) -> None:
+    folder, dump, how = await _bin_dir(connection), str(tmp_path / "dump"), WAYS[way]
+    books = await Books.open(connection)
+    # One that waits to be analysed: its job is in the dump, and made again by whoever inserts the call.
+    await given.call(await given.agency(), analysis_status="pending")
+
+    async def lose() -> asyncpg.Connection:
+        await _restore(connection, how, folder, dump, database.dsn)
+        return connection
+
+    async with running(as_shipped(database.dsn)) as gateway, crowded(gateway, books.user) as crowd:
+        for number in range(max(2, -(-ROUNDS // len(WAYS)))):
+            await crowd.see(books, connection, 10)
+            await _run(str(folder / "pg_dump"), *how.dumped, "--format=custom", f"--file={dump}", database.dsn)
+            await crowd.see_another_history(
+                books, connection, lose, at_once=number % 2 == 1, even_errors=bool(how.before)
+            )
+        assert crowd.reused > 0
+        assert crowd.statuses[304] > 0
+
+
+async def _restore(connection: asyncpg.Connection, way: Way, folder: Path, dump: str, dsn: str) -> None:
+    if way.before:
+        await connection.execute(way.before)
+    await _run(
+        str(folder / "pg_restore"), *way.options, "--exit-on-error", f"--dbname={dsn}", dump, session=way.session
+    )
+    await connection.reload_schema_state()
