@@ -61,11 +61,16 @@ _PARENTS = ("users", "clients", "campaigns", "call_batches", "campaign_contacts"
 VERSION_TRIGGERS: Mapping[str, Sequence[str]] = {
     "OA": (
         *(f"{table}_version_{event}" for table in _PARENTS for event in ("inserted", "updated", "deleted")),
+        "call_batches_move_contacts",
         "cron_job_logs_version",
         "cron_job_logs_version_forgotten",
     ),
     "R": tuple(f"{table}_version_of_row" for table in _PARENTS),
-    "A": (*(f"{table}_version_truncated" for table in _PARENTS), "calls_version_truncated"),
+    "A": (
+        *(f"{table}_version_truncated" for table in _PARENTS),
+        "calls_version_truncated",
+        "data_versions_are_no_replica",
+    ),
 }
 
 _SQL = Path(__file__).parent / "sql"

@@ -24,7 +24,7 @@ language sql volatile parallel safe as $$ select uuid_hash_extended(gen_random_u
 
 -- The table is tiny when a plan is made, and may be full of dead rows when it is used. A snapshot that is kept for the
 -- whole transaction may be older than the row, which then could not be changed: there a row is added, and the schedule
--- (0014) puts rows together.
+-- (0015) puts rows together.
 create function add_to_data_version(agency uuid, step bigint) returns void
 language plpgsql set enable_seqscan = off as $$
 begin

@@ -6,7 +6,7 @@ set local statement_timeout = '60s';
 
 -- One row a call that was written: what it is now, and what it was until then (`was_`), null where it was not, or is no
 -- more; all that counting it, and finding in it, may depend on. Empty lists are null too, and never unpacked. Written with
--- the call, in its transaction. The rollups are added up from these rows by folds (0013), each of very many, and what no
+-- the call, in its transaction. The rollups are added up from these rows by folds (0014), each of very many, and what no
 -- fold has added yet is added by whoever reads. So no writer waits for another, and nobody misses a call.
 -- Both sides in one row, because two rows cost twice as much to insert, to delete and to carry through a fold. A call
 -- that moves to another time, campaign or client has two all the same.
@@ -364,6 +364,14 @@ for each row when (
 )
 execute function skip_row();
 alter table call_changes enable always trigger call_changes_are_no_replica;
+-- Nor are another server's versions of what was changed here as well: what comes from there raises those of this one.
+create trigger data_versions_are_no_replica before insert or update or delete on data_versions
+for each row when (
+    pg_trigger_depth() = 0 and current_setting('session_replication_role') = 'replica'
+    and current_setting('call_changes.folding', true) is distinct from 'on'
+)
+execute function skip_row();
+alter table data_versions enable always trigger data_versions_are_no_replica;
 
 -- migrate:down
 -- Forward only.

@@ -34,6 +34,20 @@ create trigger calls_queue_inserted after insert on calls
 referencing new table as came
 for each statement execute function queue_calls();
 
+-- A restore of data brings jobs that its calls have made already.
+create function skip_known_job() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    if exists (select from enrichment_queue as q where q.call_id = new.call_id and q.job_type = new.job_type) then
+        return null;
+    end if;
+    return new;
+end
+$$;
+create trigger enrichment_queue_known before insert on enrichment_queue
+for each row when (pg_trigger_depth() = 0)
+execute function skip_known_job();
+
 create function forget_jobs() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
