@@ -165,7 +165,7 @@ class Pool:
             raise asyncpg.InterfaceError("a pooler has dropped the session's settings: set DATABASE_POOLER=transaction")
         # Asked for, as a pooler may report what another server said long ago. Asked once: no server becomes a standby
         # without a restart, which ends its connections.
-        if not self._is_replica and await connection.fetchval("select pg_is_in_recovery()"):
+        if not self._is_replica and (await connection.fetch("select pg_is_in_recovery()"))[0][0]:
             raise Unavailable(_NO_PRIMARY)
 
     def _from_hand(self, pool: asyncpg.Pool) -> PoolConnectionProxy | None:

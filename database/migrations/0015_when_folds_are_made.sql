@@ -75,14 +75,16 @@ $$;
 
 -- Whether the transaction that fires its deferred triggers is sure to end by that. One that is prepared (PREPARE TRANSACTION)
 -- would keep the lock, and the rows that a fold changes, until somebody thinks of it; so would one that has set its
--- constraints immediate before. Only the client's words tell, and there are none when the extended protocol ends a statement
--- by itself. Where transactions can be prepared at all, whatever else is said leaves the fold to others.
+-- constraints immediate before. Only the client's words tell: a commit, a statement that is a transaction by itself, and none
+-- when such a statement ends in the extended protocol. Where transactions can be prepared at all, whatever else is said
+-- leaves the fold to others.
 create function is_committing() returns boolean
 language sql stable set search_path = pg_catalog as $$
     select current_setting('max_prepared_transactions') = '0'
         or q.query is null
-        or q.query !~* 'prepare.*transaction|constraints'
-            and q.query ~* '^[[:space:];]*(commit|end|insert|update|delete|merge|copy|with)\M'
+        or q.query ~* '^[[:space:];]*(commit|end)\M'
+        or q.query ~* '^[[:space:];]*(insert|update|delete|merge|copy|with)\M'
+            and q.query !~* '\m(begin|start|prepare|constraints)\M' and statement_timestamp() = now()
     from (select current_query() collate "C" as query) as q
 $$;
 

@@ -222,7 +222,7 @@ $$;
 -- since, so there the rollups go as the calls do, by locks that no reader likes; what waits at the end of this
 -- transaction for these rows comes before it.
 create or replace function forget_call_stats() returns trigger
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set call_changes.folding = 'on' as $$
 declare
     name text;
 begin
