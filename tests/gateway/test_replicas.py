@@ -27,6 +27,8 @@ from tests.running import Running, running, settings_for
 BOUND = 1.0
 SOON = 20.0
 """By when what is waited for has happened, on a machine that is shared."""
+ENOUGH = 20
+"""So many answers say something."""
 LATE = 5.0
 """What a request that meets a replica's end may take at most; less than it may take otherwise."""
 
@@ -232,7 +234,7 @@ class Ledger:
 
     def check(self) -> None:
         assert self.faults == []
-        assert self.answers > 20
+        assert self.answers > ENOUGH
         self.answers = 0
 
 
@@ -244,6 +246,9 @@ async def kept(gateway: Running, house: House) -> AsyncIterator[Ledger]:
         tasks = [group.create_task(ledger.write())]
         tasks += [group.create_task(ledger.read(report)) for report in ("overview", "heatmap") * 2]
         await asyncio.sleep(3 * BOUND)
+        async with asyncio.timeout(3 * SOON):
+            while ledger.answers <= ENOUGH:
+                await asyncio.sleep(0.02)
         ledger.check()
         yield ledger
         await asyncio.sleep(3 * BOUND)
