@@ -18,9 +18,9 @@ create table data_versions (
 comment on table data_versions is 'The version of an agency''s data is the sum over its rows.';
 alter table data_versions enable row level security;
 
--- Not random(), which whoever calls setseed() has say the same again.
+-- Not random(), which whoever calls setseed() has say the same again. Odd, so that no number of times it is nothing.
 create function random_step() returns bigint
-language sql volatile parallel safe as $$ select uuid_hash_extended(gen_random_uuid(), 0) & 4611686018427387903 $$;
+language sql volatile parallel safe as $$ select uuid_hash_extended(gen_random_uuid(), 0) & 4611686018427387903 | 1 $$;
 
 -- The table is tiny when a plan is made, and may be full of dead rows when it is used. A snapshot that is kept for the
 -- whole transaction may be older than the row, which then could not be changed: there a row is added, and the schedule

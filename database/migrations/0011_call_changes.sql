@@ -215,6 +215,8 @@ create function log_call_changes() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     is_paired boolean := false;
+    -- One for all rows of the statement, which are seen together or not at all.
+    one_step constant bigint := random_step();
 begin
     if tg_op = 'UPDATE' then
         is_paired := not exists (select from came as c group by c.id having count(*) > 1)
@@ -222,7 +224,7 @@ begin
     end if;
     if is_paired then
         insert into call_changes (
-            agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment, analysis_status,
+            step, agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment, analysis_status,
             duration_seconds, interruptions, emails_sent, sms_sent, joined, is_qualified_lead, issue_resolved,
             escalated, talk_ratio, listen_ratio, script_adherence, objections, buying_signals,
             was_status, was_direction, was_disposition, was_sentiment, was_analysis_status, was_duration_seconds,
@@ -230,7 +232,7 @@ begin
             was_escalated, was_talk_ratio, was_listen_ratio, was_script_adherence, was_objections, was_buying_signals
         )
         select
-            coalesce(c.agency_id, w.agency_id), coalesce(c.started_at, w.started_at),
+            one_step, coalesce(c.agency_id, w.agency_id), coalesce(c.started_at, w.started_at),
             coalesce(c.campaign_id, w.campaign_id), coalesce(c.client_id, w.client_id),
             c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
             c.emails_sent, c.sms_sent, case when c.id is not null then c.joined_at is not null end,
@@ -259,12 +261,12 @@ begin
     end if;
     if tg_op <> 'DELETE' then
         insert into call_changes (
-            agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment, analysis_status,
+            step, agency_id, started_at, campaign_id, client_id, status, direction, disposition, sentiment, analysis_status,
             duration_seconds, interruptions, emails_sent, sms_sent, joined, is_qualified_lead, issue_resolved,
             escalated, talk_ratio, listen_ratio, script_adherence, objections, buying_signals
         )
         select
-            c.agency_id, c.started_at, c.campaign_id, c.client_id, c.status, c.direction, c.disposition, c.sentiment,
+            one_step, c.agency_id, c.started_at, c.campaign_id, c.client_id, c.status, c.direction, c.disposition, c.sentiment,
             c.analysis_status, c.duration_seconds, c.interruptions, c.emails_sent, c.sms_sent, c.joined_at is not null,
             c.is_qualified_lead, c.issue_resolved, c.escalated, c.talk_ratio, c.listen_ratio, c.script_adherence, case
             when jsonb_array_length(c.objections) > 0 then c.objections end, case when
@@ -273,13 +275,13 @@ begin
     end if;
     if tg_op <> 'INSERT' then
         insert into call_changes (
-            agency_id, started_at, campaign_id, client_id, was_status, was_direction, was_disposition, was_sentiment,
+            step, agency_id, started_at, campaign_id, client_id, was_status, was_direction, was_disposition, was_sentiment,
             was_analysis_status, was_duration_seconds, was_interruptions, was_emails_sent, was_sms_sent, was_joined,
             was_is_qualified_lead, was_issue_resolved, was_escalated, was_talk_ratio, was_listen_ratio,
             was_script_adherence, was_objections, was_buying_signals
         )
         select
-            w.agency_id, w.started_at, w.campaign_id, w.client_id, w.status, w.direction, w.disposition, w.sentiment,
+            one_step, w.agency_id, w.started_at, w.campaign_id, w.client_id, w.status, w.direction, w.disposition, w.sentiment,
             w.analysis_status, w.duration_seconds, w.interruptions, w.emails_sent, w.sms_sent, w.joined_at is not null,
             w.is_qualified_lead, w.issue_resolved, w.escalated, w.talk_ratio, w.listen_ratio, w.script_adherence, case
             when jsonb_array_length(w.objections) > 0 then w.objections end, case when
