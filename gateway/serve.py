@@ -2,27 +2,36 @@
 
 import gc
 import socket
+from functools import partial
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from gateway.app import create_app
+from gateway.connections import Bounds, Connection
 from gateway.logs import configure
 from gateway.settings import Settings
 
 
 def server_config(settings: Settings) -> uvicorn.Config:
     """How the server runs, in production and in the demo alike."""
-    app = create_app(settings)
+    config = http_config(create_app(settings), settings)
     # What is there now stays, so it is not looked through again; and an answer makes thousands of objects that are
     # freed by counting, for which collecting at every 700th is a tenth of the work. What is in cycles are documents.
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
+    return config
+
+
+def http_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How an application is reached over HTTP."""
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=partial(Connection, Bounds(settings)),  # type: ignore[arg-type]  # called as the class would be
+        timeout_keep_alive=settings.http_keep_alive_seconds,  # type: ignore[arg-type]  # goes to `call_later`
         lifespan="on",
         log_config=None,
         access_log=False,

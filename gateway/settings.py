@@ -127,10 +127,29 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(
         default=10.0, gt=0, description="A request that takes longer is answered with 503."
     )
+    http_max_connections: int = Field(
+        default=1_000,
+        ge=1,
+        description="Open connections, by process; for one more, the one that waits longest for its client is closed.",
+    )
+    http_max_head_bytes: int = Field(
+        default=32_768, ge=1_024, description="Size of a request's head: its first line and its headers."
+    )
+    http_head_seconds: float = Field(default=10.0, gt=0, description="A head that takes longer is given up.")
+    http_keep_alive_seconds: float = Field(
+        default=75.0,
+        gt=0,
+        description="How long a connection may be idle; longer than a proxy in front keeps its own, or it answers 502.",
+    )
     shutdown_seconds: int = Field(default=15, ge=0, description="How long requests under way may go on after SIGTERM.")
     rate_limit: Annotated[str, AfterValidator(_rate)] = Field(
         default="1200/minute",
         description="Requests of one user, by process, as `N/second|minute|hour`; `off` for none.",
+    )
+    burst_limit: int = Field(
+        default=100,
+        ge=1,
+        description="Requests of one user that may wait for their turn, by process; more are refused with 429.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=("*",),

@@ -13,6 +13,7 @@ import httpx2
 import uvicorn
 
 from gateway.app import create_app
+from gateway.serve import http_config
 from gateway.settings import Settings, read_settings
 from tests.given import NOW, SECRET, token
 
@@ -68,8 +69,7 @@ async def running(settings: Settings, now: Callable[[], datetime] = lambda: NOW)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # asyncio's own servers set it; for a listener that is handed over nobody does, and small answers would wait.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        app = create_app(settings, now)
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
+        server = uvicorn.Server(http_config(create_app(settings, now), settings))
         serving = asyncio.create_task(server.serve([listener]))
         while not server.started:
             await asyncio.sleep(0.005)

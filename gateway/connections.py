@@ -1,0 +1,258 @@
+"""Connections that hold nothing up: bounded in number, a head in bytes and time, and no work for clients that left."""
+
+import asyncio
+import resource
+from functools import partial
+from http import HTTPStatus
+from time import monotonic
+from typing import Any
+
+import httptools
+import orjson
+import structlog
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.settings import Settings
+
+log = structlog.get_logger()
+
+MOST_HEADERS = 200
+"""A browser sends some 20, and proxies add as many."""
+MOST_PIPELINED = 1_000
+"""Requests that a client may send before it has heard the answer to the first of them."""
+LINGER_SECONDS = 2.0
+"""How long the rest of a body that was answered before its end is read, or the client would not see the answer."""
+STALLED_SECONDS = 10.0
+"""A client that takes nothing of its answer for so long has gone."""
+FILES_BESIDE = 64
+"""Open files that a process needs beside connections: logs, listeners, the event loop's own."""
+LOG_PAUSE_SECONDS = 10.0
+"""Between two lines in the log about the same bound."""
+
+
+class Bounds:
+    """What all connections of a process share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.max_head_bytes = settings.http_max_head_bytes
+        self.head_seconds = settings.http_head_seconds
+        pools = settings.database_pool_size * (1 + len(settings.database_replica_urls))
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - pools - FILES_BESIDE
+        self.max_connections = max(1, min(settings.http_max_connections, files))
+        if files < settings.http_max_connections:
+            log.warning("connections.fewer", most=self.max_connections, reason="this process may open no more files")
+        self.waiting: dict[Connection, None] = {}
+        """Those that wait for their client to ask, or to end what it asks; the one that has waited longest first."""
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def note(self, bound: str, **details: object) -> None:
+        """Logs that a bound was met, each at most once in a while, with how often that was since."""
+        said_at, unsaid = self._said.get(bound, (-LOG_PAUSE_SECONDS, 0))
+        if monotonic() - said_at >= LOG_PAUSE_SECONDS:
+            log.warning("connection.bound", bound=bound, times=unsaid + 1, **details)
+            self._said[bound] = monotonic(), 0
+        else:
+            self._said[bound] = said_at, unsaid + 1
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection. Of uvicorn's own, which bounds neither a head nor what a departed client asked for."""
+
+    def __init__(self, bounds: Bounds, **given: Any) -> None:
+        super().__init__(**given)
+        self._bounds = bounds
+        self._application, self.app = self.app, self._answer
+        self._task: asyncio.Task[Any] | None = None
+        self._is_lost = False
+        self._unread = 0
+        """Bytes that came since the last that was understood: a head, or a part of a body."""
+        self._head = 0
+        self._is_whole = True
+        """Whether the message has ended that was begun last."""
+        self._refusal: HTTPStatus | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Takes a client in, in place of the one that has been waited for longest where there are too many."""
+        super().connection_made(transport)
+        bounds = self._bounds
+        if len(self.connections) > bounds.max_connections:
+            bounds.note("connections", most=bounds.max_connections, client=self.client)
+            if not bounds.waiting:
+                self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+                return
+            next(iter(bounds.waiting)).make_room()
+        bounds.waiting[self] = None
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.make_room)
+
+    def make_room(self) -> None:
+        """Ends a connection that waits for its client."""
+        self._bounds.waiting.pop(self, None)
+        self.connections.discard(self)
+        # What the client does not take is not waited for.
+        self.transport.abort() if self.transport.get_write_buffer_size() else self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gives up what the client has asked for and will not hear."""
+        self._is_lost = True
+        self._bounds.waiting.pop(self, None)
+        for timer in (self._head_timer, self._rest_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on."""
+        self._unread += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._unread > self._bounds.max_head_bytes:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._head_timer is None and (self._head or not self._is_under_way):
+            self._head_timer = self.loop.call_later(
+                self._bounds.head_seconds, partial(self._refuse, HTTPStatus.REQUEST_TIMEOUT)
+            )
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._is_whole = False
+        self._head = 1
+        self._forget_head_timer()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; what comes after a body is none."""
+        if not self._head:
+            return
+        self._head += len(name) + len(value)
+        if self._head > self._bounds.max_head_bytes or len(self.headers) >= MOST_HEADERS:
+            raise self._too_large()
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """A head is there, and its request is begun, or waits for the one before."""
+        if self._head + len(self.url) > self._bounds.max_head_bytes:
+            raise self._too_large()
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise httptools.HttpParserError("too many requests wait for their turn on one connection")
+        self._unread = self._head = 0
+        self._forget_head_timer()
+        if not self._is_under_way:
+            self.scope["state"]["arrived"] = self.loop.time()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of a request."""
+        self._unread = 0
+        self._is_whole = True
+        self._bounds.waiting.pop(self, None)
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The end of an answer."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            # Whoever sends more before hearing an answer is read no further meanwhile.
+            self.flow.pause_reading()
+        else:
+            self._bounds.waiting[self] = None
+        if not self._is_whole and self._rest_timer is None:
+            self._rest_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The client has asked for nothing for long."""
+        if not self.transport.is_closing():
+            self.make_room()
+
+    def pause_writing(self) -> None:
+        """The client takes its answer slower than we give it."""
+        super().pause_writing()
+        self._watch_stall(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """The client has taken most of it."""
+        super().resume_writing()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn calls it so
+        """Refuses what cannot be read."""
+        self._refuse(self._refusal or HTTPStatus.BAD_REQUEST)
+
+    @property
+    def _is_under_way(self) -> bool:
+        """Whether a request waits for its answer."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _too_large(self) -> httptools.HttpParserError:
+        self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        return httptools.HttpParserError("the head is too large")
+
+    def _watch_stall(self, left: int) -> None:
+        self._stall_timer = self.loop.call_later(STALLED_SECONDS, self._end_stalled, left)
+
+    def _end_stalled(self, left: int) -> None:
+        if (now_left := self.transport.get_write_buffer_size()) < left:
+            self._watch_stall(now_left)
+        else:
+            self._bounds.note("an answer that is not taken", client=self.client)
+            self.transport.abort()
+
+    def _forget_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Ends the connection, with words where no answer is under way."""
+        if self.transport.is_closing():
+            return
+        self._bounds.note(status.phrase.lower(), client=self.client)
+        if not self._is_under_way:
+            body = orjson.dumps({"error": _WORDS[status].format(self._bounds)})
+            head = (
+                f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\naccess-control-allow-origin: *\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._task = asyncio.current_task()
+        try:
+            await self._application(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._is_lost:
+                raise
+        finally:
+            self._task = None
+
+
+_WORDS = {
+    HTTPStatus.BAD_REQUEST: "This is not a request in HTTP/1.1.",
+    HTTPStatus.REQUEST_TIMEOUT: "The request's head took longer than {0.head_seconds:g} s.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+        "The request's head is larger than {0.max_head_bytes} bytes, or has more than "
+        f"{MOST_HEADERS} headers; send a long query in the body of a POST."
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: "Too many connections at the moment; try again in a second.",
+}

@@ -1,0 +1,321 @@
+"""Nobody holds the process up by how they use a connection: heads, bodies and answers that never end, or too many."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway import connections
+from gateway.connections import Bounds
+from gateway.db import Pool
+from tests.conftest import Postgres
+from tests.doors import House, furnished
+from tests.given import token
+from tests.running import settings_for
+
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n"
+ALIVE = b'{"status":"alive"}'
+OVERVIEW = "/functions/v1/dashboard-overview"
+
+
+class Client:
+    """A client's end of a connection, and all that came over it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, data: bytes) -> None:
+        """Sends what can be sent; an end that the server has closed takes nothing."""
+        try:
+            self.writer.write(data)
+            await self.writer.drain()
+        except ConnectionError:
+            pass
+
+    async def rest(self) -> bytes:
+        """All that is left until the server closes."""
+        received = b""
+        try:
+            while part := await self.reader.read(65_536):
+                received += part
+        except ConnectionError:
+            pass
+        return received
+
+    async def answer(self) -> bytes:
+        """The next answer's body."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+        return await self.reader.readexactly(int(length.split(b":")[1]))
+
+
+@asynccontextmanager
+async def connected(house: House) -> AsyncIterator[Client]:
+    """One client."""
+    async with many_connected(house, 1) as (client,):
+        yield client
+
+
+@asynccontextmanager
+async def many_connected(house: House, number: int) -> AsyncIterator[list[Client]]:
+    """Several clients."""
+    base = house.gateway.http.base_url
+    clients = [Client(*await asyncio.open_connection(base.host, base.port)) for _ in range(number)]
+    try:
+        yield clients
+    finally:
+        for client in clients:
+            client.writer.close()
+
+
+def asking(path: str, user: UUID, more: str = "") -> bytes:
+    """A GET as it is sent."""
+    return f"GET {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token(user)}\r\n{more}\r\n".encode()
+
+
+def posting(user: UUID, length: int) -> bytes:
+    """The head of a POST."""
+    return (
+        f"POST /graphql HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token(user)}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for what is bound to come, on a busy machine as well; a minute tells that it does not."""
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"GET /livez HTTP/1.1\r\nX-A: ", *[b"a" * 10_000] * 50],
+        [b"GET /livez HTTP/1.1\r\nX-A: " + b"a" * 40_000 + b"\r\n\r\n"],
+        [b"GET /livez HTTP/1.1\r\n" + b"X-A: a\r\n" * 300 + b"\r\n"],
+        [b"GET /livez HTTP/1.1\r\n", *[b"X-A: a\r\n"] * 20_000],
+        [b"GET /livez?", *[b"a" * 10_000] * 50],
+        [b"GET /livez?" + b"a" * 40_000 + b" HTTP/1.1\r\n\r\n"],
+        [*[b"\r\n" * 5_000] * 50],
+        [b"POST /livez HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: ", *[b"a" * 10_000] * 50],
+    ],
+    ids=["value", "value at once", "many", "many in parts", "path", "path at once", "empty lines", "trailer"],
+)
+async def test_a_head_is_read_to_its_bound_and_refused_with_words(server: Postgres, parts: list[bytes]) -> None:
+    async with furnished(server) as house, connected(house) as client:
+        with capture_logs() as logs:
+            for part in parts:
+                await client.send(part)
+            received = await client.rest()
+        assert b"431 Request Header Fields Too Large" in received
+        assert b"32768 bytes" in received
+        assert [line["bound"] for line in logs if line["event"] == "connection.bound"] == [
+            "request header fields too large"
+        ]
+        assert (await house.gateway.http.get("/livez")).status_code == 200
+
+
+async def test_a_head_within_its_bound_is_read_however_it_comes(server: Postgres) -> None:
+    async with furnished(server) as house, connected(house) as client:
+        head = b"GET /livez HTTP/1.1\r\nHost: test\r\nX-A: " + b"a" * 30_000 + b"\r\n" + b"X-B: b\r\n" * 190 + b"\r\n"
+        for step in (len(head), 1_000, 7):
+            for begin in range(0, len(head), step):
+                await client.send(head[begin : begin + step])
+            assert await client.answer() == ALIVE
+
+
+@pytest.mark.parametrize("began", [b"G", b"GET /livez HTTP/1.1\r\nX-A: a", b"GET /livez HTTP/1.1\r\n\r", b"\r\n"])
+@pytest.mark.parametrize("earlier", [0, 2], ids=["first", "later"])
+async def test_a_head_that_never_ends_is_given_up(server: Postgres, began: bytes, earlier: int) -> None:
+    async with furnished(server, http_head_seconds=0.2) as house, connected(house) as client:
+        for _ in range(earlier):
+            await client.send(LIVEZ)
+            assert await client.answer() == ALIVE
+        await client.send(began)
+        assert b"408 Request Timeout" in await client.rest()
+
+
+async def test_idle_connections_are_closed_after_their_time_and_not_before(server: Postgres) -> None:
+    async with furnished(server, http_keep_alive_seconds=0.3) as house, connected(house) as client:
+        assert await client.rest() == b""
+        async with connected(house) as other:
+            await other.send(LIVEZ)
+            assert (await other.rest()).endswith(ALIVE)
+    assert settings_for("postgresql://localhost/x").http_keep_alive_seconds == 75
+
+
+async def test_for_one_more_connection_the_one_that_waits_longest_for_its_client_is_closed(server: Postgres) -> None:
+    async with furnished(server, http_max_connections=20) as house:
+        begun: tuple[bytes, ...] = (b"", b"GET /", posting(house.owner, 50) + b"{")
+        async with connected(house) as busy, AsyncExitStack() as stack:
+            idle = []
+            for number in range(60):
+                idle.append(await stack.enter_async_context(connected(house)))
+                await idle[-1].send(begun[number % 3])
+                await busy.send(LIVEZ)  # whoever is used stays
+                assert await busy.answer() == ALIVE
+            assert (await house.gateway.http.get("/livez")).content == ALIVE
+            for client in idle[:40]:
+                assert await client.rest() == b""
+
+
+async def test_where_every_connection_is_busy_one_more_is_refused_with_words(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, may_end = Pool.fetch, asyncio.Event()
+    begun = 0
+
+    async def waiting(self: Pool, sql: str, *values: object) -> Any:
+        nonlocal begun
+        if "bigint_sum" in sql:
+            begun += 1
+            await may_end.wait()
+        return await fetch(self, sql, *values)
+
+    async with furnished(server, http_max_connections=3, reuse=False) as house:
+        monkeypatch.setattr(Pool, "fetch", waiting)
+        async with connected(house) as one, connected(house) as two, connected(house) as three:
+            for client in (one, two, three):
+                await client.send(asking(OVERVIEW, house.owner))
+            await until(lambda: begun == 3)
+            async with connected(house) as more:
+                received = await more.rest()
+                assert b"503 Service Unavailable" in received
+                assert b"Too many connections" in received
+            may_end.set()
+            for client in (one, two, three):
+                assert b"total_calls" in await client.answer()
+
+
+async def test_no_more_connections_than_files_may_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
+    settings = settings_for("postgresql://localhost/x", database_pool_size=8)
+    assert Bounds(settings).max_connections == 256 - 8 - connections.FILES_BESIDE
+    assert Bounds(settings_for("postgresql://localhost/x", http_max_connections=5)).max_connections == 5
+
+
+async def test_what_a_client_asked_for_that_has_gone_is_dropped(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those under way are broken off, and those that wait are never begun."""
+    fetch, begun, ended = Pool.fetch, [0], [0]
+
+    async def endless(self: Pool, sql: str, *values: object) -> Any:
+        if "bigint_sum" not in sql:
+            return await fetch(self, sql, *values)
+        begun[0] += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended[0] += 1
+
+    async with furnished(server, database_pool_size=2, rate_limit="off") as house:
+        user = await house.given.user(house.agency)
+        monkeypatch.setattr(Pool, "fetch", endless)
+        with capture_logs() as logs:
+            async with many_connected(house, 50) as clients:
+                for client in clients:
+                    await client.send(asking(f"{OVERVIEW}?campaign_id={uuid4()}", user))
+                await until(lambda: begun[0] == 2)
+            await until(lambda: sum(line.get("status") == 499 for line in logs) == 50)
+            monkeypatch.setattr(Pool, "fetch", fetch)
+            assert (await house.get("overview")).status_code == 200
+        assert (begun, ended) == ([2], [2])
+        assert not [line for line in logs if line["log_level"] == "error"]
+
+
+async def test_one_who_leaves_takes_nothing_from_those_who_wait_for_the_same_answer(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, may_end, begun = Pool.fetch, asyncio.Event(), [0]
+
+    async def waiting(self: Pool, sql: str, *values: object) -> Any:
+        if "bigint_sum" in sql:
+            begun[0] += 1
+            await may_end.wait()
+        return await fetch(self, sql, *values)
+
+    async with furnished(server, reuse=True) as house:
+        assert (await house.get("funnel")).status_code == 200  # the version is known
+        monkeypatch.setattr(Pool, "fetch", waiting)
+        async with connected(house) as leaves:
+            await leaves.send(asking(OVERVIEW, house.owner))
+            await until(lambda: begun[0] == 1)
+            others = [asyncio.create_task(house.get("overview")) for _ in range(5)]
+            await asyncio.sleep(0.1)
+        await until(lambda: begun[0] == 2)
+        may_end.set()
+        assert [(await other).status_code for other in others] == [200] * 5
+        assert begun == [2]
+
+
+async def test_a_body_that_comes_slowly_takes_nobodys_turn(server: Postgres) -> None:
+    for reuse in (True, False):
+        async with furnished(server, reuse=reuse, database_pool_size=1) as house:
+            async with many_connected(house, 10) as slow:
+                for client in slow:
+                    await client.send(posting(house.owner, 5_000) + b"{")
+                await asyncio.sleep(0.1)
+                assert (await house.get("overview")).status_code == 200
+
+
+async def test_the_rest_of_a_body_that_was_refused_is_read_for_a_moment_and_no_longer(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.3)
+    async with furnished(server) as house:
+        async with connected(house) as client:
+            await client.send(posting(house.owner, 300_000) + b"x" * 200_000)
+            assert b"BODY_TOO_LARGE" in await client.answer()
+            await client.send(b"x" * 100_000 + LIVEZ)
+            assert await client.answer() == ALIVE
+        async with connected(house) as endless:
+            await endless.send(posting(house.owner, 300_000) + b"x" * 200_000)
+            assert b"BODY_TOO_LARGE" in await endless.answer()
+            sent = 0
+            while not endless.reader.at_eof() and sent < 90_000:
+                await endless.send(b"x")
+                sent += 1
+                await asyncio.sleep(0.01)
+            assert sent < 90_000
+
+
+async def test_requests_sent_before_any_answer_are_read_no_further_than_to_a_bound(server: Postgres) -> None:
+    async with furnished(server) as house:
+        async with connected(house) as client:
+            await client.send(LIVEZ * 500)
+            for _ in range(500):
+                assert await client.answer() == ALIVE
+        async with connected(house) as flood:
+            await flood.send(LIVEZ * 5_000)
+            assert (await flood.rest()).count(ALIVE) <= connections.MOST_PIPELINED
+
+
+async def test_a_client_that_takes_nothing_of_its_answers_is_given_up(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.2)
+    async with furnished(server, reuse=True) as house:
+        with capture_logs() as logs:
+            async with connected(house) as client:
+                # Small buffers, or the system would take it all for the client.
+                client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 900)
+                await until(lambda: any(line.get("bound") == "an answer that is not taken" for line in logs))
+        assert (await house.gateway.http.get("/livez")).status_code == 200
+
+
+async def test_what_is_no_http_is_answered_in_words(server: Postgres) -> None:
+    async with furnished(server) as house, connected(house) as client:
+        await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello over TLS\r\n\r\n")
+        received = await client.rest()
+        assert received.startswith(b"HTTP/1.1 400 Bad Request")
+        assert b'{"error":"This is not a request in HTTP/1.1."}' in received
