@@ -2,59 +2,40 @@
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
+from enum import Enum, auto
 from hashlib import blake2b
 from time import monotonic
 
-from cachetools import LRUCache
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import graphql_http, timing
 from gateway.context import Context, Gate
 from gateway.errors import TooManyRequests, status_of
+from gateway.kept import Answer, Headers, Kept, Shelf
 from gateway.settings import Settings
+from gateway.turns import Turns
 from gateway.versions import Version, Versions
 from resolvers.errors import AnalyticsError, Unavailable
 from resolvers.viewer import Viewer
 from rest_compat.routes import PREFIX
 
-Headers = list[tuple[bytes, bytes]]
+Outcome = Answer | Sequence[Message]
+"""What anybody may be given who asks the same, or else what was to be sent to the one who asked."""
 
-_AWAY = Unavailable("the same question found the database away or too slow a moment ago")
-_BESIDE_BODIES = 1_000
-"""Bytes that an answer takes in memory beside its body and its request's."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is sent, whoever asks."""
-
-    headers: Headers
-    body: bytes
-    etag: bytes | None
-    """For a GET or HEAD."""
-
-    def to(self, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
-        """Status, headers and body for a request with these headers: one who has it is told that it is the same."""
-        if self.etag and _matches(self.etag, headers.get(b"if-none-match")):
-            return 304, [(name, value) for name, value in self.headers if not name.startswith(b"content-")], b""
-        return 200, self.headers, self.body
-
-    async def send(self, headers: Mapping[bytes, bytes], send: Send) -> None:
-        """Sends it."""
-        status, shown, body = self.to(headers)
-        await send({"type": "http.response.start", "status": status, "headers": shown})
-        await send({"type": "http.response.body", "body": body})
+SOON_SECONDS = 0.01
+"""A version that takes longer is not waited for by who has to read the numbers in any case."""
 
 
-@dataclass(frozen=True)
-class _Kept:
-    version: Version
-    read_at: float
-    """The moment before it was read."""
-    answer: Answer
-    size: int
+_AWAY = status_of(Unavailable())
+
+
+class _Flight(Enum):
+    """How a computation ended that others may have waited for, where it was no answer for them."""
+
+    AWAY = auto()
+    BROKEN_OFF = auto()
+    NOT_FOR_OTHERS = auto()
 
 
 class Answers:
@@ -71,20 +52,23 @@ class Answers:
         self._versions = versions
         self._reuses = settings.reuse
         self._max_age = settings.reuse_max_age_seconds
-        self._max_bytes = settings.reuse_max_bytes
         self._longest_body = settings.graphql_max_body_bytes
-        self._kept: LRUCache[Hashable, _Kept] = LRUCache(settings.reuse_max_bytes, getsizeof=lambda kept: kept.size)
-        self._under_way: dict[Hashable, asyncio.Future[Answer | Unavailable | None]] = {}
+        self._shelf = Shelf(settings.reuse_max_bytes)
+        # As many as can read at once: more would only make each other wait, whoever's they are.
+        places = settings.database_pool_size * (1 + len(settings.database_replica_urls))
+        self._turns = Turns(places, settings.burst_limit)
+        self._under_way: dict[Hashable, asyncio.Future[Answer | _Flight]] = {}
 
     async def at_hand(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Answer | None:
         """An answer that can be given again, where only the request itself has to be waited for.
 
         Without one, the request is to be answered by calling this object. What was received of it is in its state.
         """
-        if not self._reuses or not _is_question(scope):
+        if not _is_question(scope):
             return None
         body = b""
         if scope["method"] == "POST":
+            # All of it, before anything is done for it: a body that never ends takes nobody's turn.
             message = await receive()
             received = scope["state"]["received"] = [message]
             body = message.get("body", b"")
@@ -92,13 +76,14 @@ class Answers:
                 message = await receive()
                 received.append(message)
                 body += message.get("body", b"")
-        if (viewer := self._gate.known(headers)) is None or (version := self._versions.known(viewer.agency_id)) is None:
+        if (
+            not self._reuses
+            or (viewer := self._gate.known(headers)) is None
+            or (version := self._versions.known(viewer.agency_id)) is None
+        ):
             return None
-        try:
-            kept = self._kept[_key(viewer, self._gate.today(), scope, headers, body)]
-        except KeyError:
-            return None
-        if not self._stands(kept, version):
+        kept = self._shelf.get(viewer.agency_id, _key(viewer, self._gate.today(), scope, headers, body))
+        if kept is None or not self._stands(kept, version):
             return None
         if self._gate.counts:
             try:
@@ -109,99 +94,98 @@ class Answers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request that nothing was at hand for."""
-        if scope["type"] != "http" or not (self._reuses or scope["method"] != "POST") or not _is_question(scope):
+        if scope["type"] != "http" or not _is_question(scope):
             await self._app(scope, receive, send)
             return
         state = scope["state"]
-        headers = state["headers"]
-        if not self._reuses:
-            if isinstance(answer := await self._computed(scope, receive, send), Answer):
-                await answer.send(headers, send)
-            return
         received: list[Message] = state.get("received", [])
         receive = _again(received, receive)
+        body = b"".join([message.get("body", b"") for message in received])
         try:
-            context = state["admitted"] = await self._gate.enter(headers)
+            context = state["admitted"] = await self._gate.enter(state["headers"])
+            if len(body) > self._longest_body or any(message["type"] != "http.request" for message in received):
+                outcome: Outcome = await self._heard(scope, receive)
+            elif self._reuses:
+                outcome = await self._given(context, body, scope, receive)
+            else:
+                outcome = await self._computed(context, scope, receive)
         except AnalyticsError as error:
             state["refused"] = error
-            await self._app(scope, receive, send)
-            return
-        body = b"".join([message.get("body", b"") for message in received])
-        if len(body) > self._longest_body or any(message["type"] != "http.request" for message in received):
-            await self._app(scope, receive, send)
-            return
-        try:
-            version = await self._versions.of(context.viewer.agency_id)
-        except Unavailable:
-            await self._app(scope, receive, send)  # which may know a replica, or has the words
-            return
-        key = _key(context.viewer, context.today, scope, headers, body)
-        if (kept := self._kept.get(key)) is not None and self._stands(kept, version):
-            timing.add("reuse", 0.0)
-            await kept.answer.send(headers, send)
-            return
-        outcome = await self._shared(key, version, context, scope, receive, send)
+            outcome = await self._heard(scope, receive)
+        finally:
+            if "admitted" in state:
+                state["admitted"].end()
         if isinstance(outcome, Answer):
-            await outcome.send(headers, send)
+            await outcome.send(state["headers"], send)
+        else:
+            for message in outcome:
+                await send(message)
 
-    def _stands(self, kept: _Kept, version: Version) -> bool:
+    def _stands(self, kept: Kept, version: Version) -> bool:
         return kept.version == version and monotonic() - kept.read_at < self._max_age
 
+    async def _given(self, context: Context, body: bytes, scope: Scope, receive: Receive) -> Outcome:
+        """The answer, given again where that may be, and kept where it is computed."""
+        agency = context.viewer.agency_id
+        key = _key(context.viewer, context.today, scope, scope["state"]["headers"], body)
+        kept, last = self._shelf.get(agency, key), self._versions.last(agency)
+        if last is None or (kept is not None and kept.version == last):
+            version = await self._versions.of(agency)
+            if version is not None and kept is not None and self._stands(kept, version):
+                timing.add("reuse", 0.0)
+                return kept.answer
+        else:
+            # It can only be computed. What was told before is on the safe side, if it may be of no use.
+            version = await self._versions.of(agency, within=SOON_SECONDS) or last
+        if version is None:
+            return await self._computed(context, scope, receive)
+        return await self._shared(key, version, context, scope, receive)
+
     async def _shared(
-        self, key: tuple[Hashable, ...], version: Version, context: Context, scope: Scope, receive: Receive, send: Send
-    ) -> Answer | Unavailable | None:
-        """The answer, computed once for all who ask at the same time; None where it has been sent."""
-        if (others := self._under_way.get((key, version))) is not None:
-            outcome = await asyncio.shield(others)
-            if isinstance(outcome, Answer):
-                return outcome
-            if outcome is not None:
-                scope["state"]["refused"] = outcome
-            await self._app(scope, receive, send)
-            return None
+        self, key: tuple[Hashable, ...], version: Version, context: Context, scope: Scope, receive: Receive
+    ) -> Outcome:
+        """The answer, computed once for all who ask at the same time."""
+        while (others := self._under_way.get((key, version))) is not None:
+            match await asyncio.shield(others):
+                case Answer() as answer:
+                    return answer
+                case _Flight.BROKEN_OFF:
+                    continue  # its client has gone, or its time was up: one of those who waited begins anew
+                case _Flight.AWAY:
+                    # So that they do not all turn at once to a database that is away or too slow.
+                    raise Unavailable("the same question found the database away or too slow a moment ago")
+                case _Flight.NOT_FOR_OTHERS:
+                    return await self._computed(context, scope, receive)
         self._under_way[key, version] = flight = asyncio.get_running_loop().create_future()
-        outcome = None
+        told: Answer | _Flight = _Flight.BROKEN_OFF
         try:
             read_at, reached = monotonic(), await self._reached(version, context)
-            outcome = await self._computed(scope, receive, send)
+            outcome = await self._computed(context, scope, receive)
             if isinstance(outcome, Answer):
-                size = len(outcome.body) + sum(len(part) for part in key if isinstance(part, bytes)) + _BESIDE_BODIES
-                if size <= self._max_bytes:
-                    self._kept[key] = _Kept(reached, read_at, outcome, size)
-                return outcome
+                told = outcome
+                self._shelf.put(context.viewer.agency_id, key, reached, read_at, outcome)
+            else:
+                told = _Flight.AWAY if outcome[0]["status"] == _AWAY else _Flight.NOT_FOR_OTHERS
+            return outcome
         finally:
             del self._under_way[key, version]
-            flight.set_result(outcome)
-        return None
+            flight.set_result(told)
 
     async def _reached(self, version: Version, context: Context) -> Version:
         """The version of what this request will read: it was told before, so that what is read cannot be older."""
-        if context.database is not context.nodes.primary:
-            try:
-                return await self._versions.at(context.database, context.viewer.agency_id)
-            except Unavailable:
-                context.read_from_primary()
-        return version
+        if context.database is context.nodes.primary:
+            return version
+        reached = await self._versions.at(context.database, context.viewer.agency_id)
+        if reached is None:
+            context.read_from_primary()
+        return reached or version
 
-    async def _computed(self, scope: Scope, receive: Receive, send: Send) -> Answer | Unavailable | None:
-        """The application's answer; one that nobody else should get is sent instead. Of a database that is away or too
-        slow the others are told, so that they do not all turn to it at once."""
-        messages: list[Message] = []
-
-        async def keep(message: Message) -> None:
-            messages.append(message)
-
-        try:
-            await self._app(scope, receive, keep)
-        except Exception:
-            if not messages:
-                raise
-            # It was answered, and is raised for servers that log it; ours was logged where it was worded.
-        status = messages[0]["status"]
-        if status != 200 or "has_errors" in scope["state"]:
-            for message in messages:
-                await send(message)
-            return _AWAY if status == status_of(_AWAY) else None
+    async def _computed(self, context: Context, scope: Scope, receive: Receive) -> Outcome:
+        """The application's answer, when it is its user's turn."""
+        async with self._turns.turn(context.viewer.user_id):
+            messages = await self._heard(scope, receive)
+        if messages[0]["status"] != 200 or "has_errors" in scope["state"]:
+            return messages
         body = b"".join(message.get("body", b"") for message in messages[1:])
         shown: Headers = [(name.lower(), value) for name, value in messages[0]["headers"]]
         if scope["method"] == "POST":
@@ -209,6 +193,21 @@ class Answers:
         etag = b'"' + blake2b(body, digest_size=16).hexdigest().encode() + b'"'
         shown += [(b"etag", etag), (b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept")]
         return Answer(shown, body, etag)
+
+    async def _heard(self, scope: Scope, receive: Receive) -> Sequence[Message]:
+        """What the application says. Nobody waits here for the client to take it."""
+        messages: list[Message] = []
+
+        async def hear(message: Message) -> None:
+            messages.append(message)
+
+        try:
+            await self._app(scope, receive, hear)
+        except Exception:
+            if not messages:
+                raise
+            # It was answered, and is raised for servers that log it; ours was logged where it was worded.
+        return messages
 
 
 def _again(received: Sequence[Message], receive: Receive) -> Receive:
@@ -238,10 +237,3 @@ def _is_question(scope: Scope) -> bool:
     if path == graphql_http.PATH:
         return method == "POST" or (method in ("GET", "HEAD") and b"query=" in scope["query_string"])
     return method in ("GET", "HEAD") and path.startswith(PREFIX)
-
-
-def _matches(etag: bytes, condition: bytes | None) -> bool:
-    """RFC 9110, section 13.1.2: any of a list, compared weakly."""
-    if condition is None:
-        return False
-    return condition.strip() == b"*" or etag in (tag.strip().removeprefix(b"W/") for tag in condition.split(b","))

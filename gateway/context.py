@@ -52,6 +52,11 @@ class Context:
             self._reader = Reader(self.viewer, self.database)
         return self._reader
 
+    def end(self) -> None:
+        """The end of the request, answered or not."""
+        if self._reader is not None:
+            self._reader.end()
+
 
 class Gate:
     """Lets a request pass, or says why not."""

@@ -13,9 +13,14 @@ class Deadlines:
         """In the order of their ends."""
         self._is_watched = False
 
-    def deadline(self) -> "Deadline":
-        """Limits what is done within `with`, by the task that enters it; what takes longer raises TimeoutError."""
-        return Deadline(self)
+    def deadline(self, since: float | None = None) -> "Deadline":
+        """Limits what is done within `with`, by the task that enters it; what takes longer raises TimeoutError.
+
+        Args:
+            since: when its time began, in the event loop's, where that was before now; no earlier than any other's
+                whose deadline was entered before.
+        """
+        return Deadline(self, since)
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Sets the timer for the first that is open, unless it is set."""
@@ -37,13 +42,14 @@ class Deadlines:
 class Deadline:
     """One of them, for one task."""
 
-    __slots__ = ("_cancelling", "_deadlines", "_is_missed", "_task", "at")
+    __slots__ = ("_cancelling", "_deadlines", "_is_missed", "_since", "_task", "at")
 
     at: float
     """The event loop's time."""
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, since: float | None) -> None:
         self._deadlines = deadlines
+        self._since = since
         self._is_missed = False
 
     def __enter__(self) -> None:
@@ -53,7 +59,7 @@ class Deadline:
             raise RuntimeError("a deadline is for a task")
         self._task: asyncio.Task[Any] = task
         self._cancelling = task.cancelling()
-        self.at = loop.time() + self._deadlines.seconds
+        self.at = (loop.time() if self._since is None else self._since) + self._deadlines.seconds
         self._deadlines.open[self] = None
         self._deadlines.watch(loop)
 

@@ -1,5 +1,6 @@
 """The outermost layer: every request gets an id, a time limit, CORS headers and a line in the log, whatever happens."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from random import getrandbits
@@ -11,9 +12,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import graphql_http, logs, timing
-from gateway.answers import Answer, Headers
 from gateway.deadlines import Deadlines
 from gateway.errors import OLD_ALLOWED, headers_of, old_json, status_of, whole_request
+from gateway.kept import Answer, Headers
 from gateway.settings import Settings
 from resolvers.errors import TimedOut
 
@@ -26,6 +27,8 @@ ALLOWED_HEADERS = (
 """What supabase-js sends, and our own; a browser asks before it sends any of them."""
 EXPOSED_HEADERS = "etag, retry-after, server-timing, x-request-id"
 PREFLIGHT_SECONDS = 86_400
+CLIENT_GONE = 499
+"""What the log says of a request whose client left before it was answered, as nginx has it."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -77,7 +80,7 @@ class Door:
             return send(message)
 
         try:
-            with self._deadlines.deadline():
+            with self._deadlines.deadline(state.get("arrived")):
                 if (answer := await self._at_hand(scope, headers, receive)) is not None:
                     status, own, body = answer.to(headers)
                     took = f"{(perf_counter() - started) * 1000:.2f}"
@@ -100,6 +103,9 @@ class Door:
         except Exception as error:  # noqa: BLE001  the last place that can still answer
             if not status:
                 await _stopped(error, scope["path"], request_id)(scope, receive, send_on)
+        except asyncio.CancelledError:
+            status = status or CLIENT_GONE
+            raise
         finally:
             if self._logs:
                 logs.request_id.set(request_id)

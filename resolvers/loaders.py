@@ -74,12 +74,30 @@ class DailyLoader(DataLoader[DailyQuestion, Sequence[Row]]):
     def __init__(self, read: Read) -> None:
         super().__init__()
         self._read = read
+        self._reading: set[asyncio.Task[object]] = set()
+        self._has_ended = False
+
+    def end(self) -> None:
+        """Breaks off what is still being read: the library has it read by tasks that know nothing of who asked."""
+        self._has_ended = True
+        for task in self._reading:
+            task.cancel()
 
     # A key's answer may be its error, which the library's types do not say.
     async def batch_load_fn(  # type: ignore[override]
         self, keys: list[DailyQuestion]
     ) -> list[Sequence[Row] | BaseException]:
         """The rows of each question, in the questions' order; a read that fails fails its own questions only."""
+        task = asyncio.current_task()
+        if task is None or self._has_ended:
+            raise asyncio.CancelledError
+        self._reading.add(task)
+        try:
+            return await self._answers(keys)
+        finally:
+            self._reading.discard(task)
+
+    async def _answers(self, keys: list[DailyQuestion]) -> list[Sequence[Row] | BaseException]:
         together: dict[Filters, list[DailyQuestion]] = {}
         for question in keys:
             together.setdefault(question.filters, []).append(question)

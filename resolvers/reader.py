@@ -55,6 +55,11 @@ class Reader:
         self._daily = self._daily or DailyLoader(self.read)
         return self._daily.load(question)
 
+    def end(self) -> None:
+        """The end of the request, answered or not: what is still being read for it is broken off."""
+        if self._daily is not None:
+            self._daily.end()
+
     async def read(
         self, statement: Statement, filters: Filters, *, sql: Mapping[str, str] | None = None, **values: object
     ) -> Sequence[Row]:

@@ -5,16 +5,18 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from traceback import walk_tb
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import httpx2
 import pytest
-from cachetools import LRUCache
 
 from gateway import answers
 from gateway.db import Pool
+from gateway.kept import Shelf
+from resolvers.errors import Unavailable
 from tests.conftest import Database, Postgres
 from tests.doors import REPORTS, House, check_error, check_graphql_error, check_manners, furnished
 from tests.given import NOW, Given, token
@@ -208,6 +210,39 @@ async def test_one_whose_computation_fails_leaves_the_others_to_theirs(
     assert sum("errors" in response.json() for response in answered) == 1
 
 
+async def test_nothing_that_many_wait_for_keeps_what_each_of_them_was_doing(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that several raise keeps every frame of every raise, and with them tokens and bodies."""
+    raised: dict[int, Unavailable] = {}
+
+    class Noted(Unavailable):
+        def __init__(self, *words: object) -> None:
+            super().__init__(*words)
+            raised[id(self)] = self
+
+    def frames(error: BaseException) -> int:
+        return sum(1 for _ in walk_tb(error.__traceback__))
+
+    for module in ("gateway.answers", "gateway.db", "gateway.versions"):
+        monkeypatch.setattr(f"{module}.Unavailable", Noted)
+    async with furnished(server, reuse=True) as house:
+        fetch = Pool.fetch
+
+        async def away(self: Pool, sql: str, *values: object) -> Any:
+            if "from users" in sql:
+                return await fetch(self, sql, *values)
+            await asyncio.sleep(0.05)
+            raise Noted("away")
+
+        monkeypatch.setattr(Pool, "fetch", away)
+        for _ in range(5):
+            answered = await asyncio.gather(*(house.get("overview") for _ in range(20)))
+            assert {response.status_code for response in answered} == {503}
+        assert raised
+        assert max(map(frames, raised.values())) < 40
+
+
 async def test_a_computation_that_takes_too_long_is_given_up_by_each_for_himself(
     server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,20 +309,22 @@ async def test_a_get_has_an_etag_without_reuse_as_well(server: Postgres) -> None
 
 
 async def test_memory_is_bounded(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[LRUCache[Any, Any]] = []
+    made: list[Shelf] = []
 
-    class Noted(LRUCache[Any, Any]):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
+    class Noted(Shelf):
+        def __init__(self, max_bytes: int) -> None:
+            super().__init__(max_bytes)
             made.append(self)
 
-    monkeypatch.setattr(answers, "LRUCache", Noted)
+    monkeypatch.setattr(answers, "Shelf", Noted)
     async with furnished(server, reuse=True, reuse_max_bytes=20_000) as house:
-        (kept,) = made
+        (shelf,) = made
+        first = "{ a0: overview { summary { totalCalls } } }"
         for number in range(40):
-            await house.post(f"{{ a{number}: overview {{ summary {{ totalCalls }} }} }}")
-            assert kept.currsize <= 20_000
-        assert 5 < len(kept) < 40
+            await house.post(first.replace("a0", f"a{number}"))
+            assert 0 < shelf.bytes <= 20_000
+        assert "reuse;" not in (await house.post(first)).headers["server-timing"]
+        assert "reuse;" in (await house.post(first)).headers["server-timing"]
         large = "{ " + " ".join(f"a{number}: __typename" for number in range(25)) + " " * 30_000 + "}"
         for _ in range(2):
             assert "reuse;" not in (await house.post(large)).headers["server-timing"]

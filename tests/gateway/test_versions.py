@@ -1,5 +1,6 @@
 """What an answer is kept by: the version of its agency's data, which is told once, or not at all, and its age."""
 
+import asyncio
 from typing import Any
 
 import httpx2
@@ -71,6 +72,43 @@ async def test_without_versions_everything_is_answered_and_nothing_kept(server: 
         ]:
             assert response.status_code == 200
             assert "reuse;" not in response.headers["server-timing"]
+
+
+async def test_a_version_that_takes_long_is_not_waited_for_by_who_has_to_read_in_any_case(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A far database: the numbers are read beside the version, and what is kept is kept under a version before."""
+    async with furnished(server, reuse=True) as house:
+        fetch, told, patient = Pool.fetch, asyncio.Event(), [0]
+
+        async def far(self: Pool, sql: str, *values: object) -> Any:
+            if "data_versions" in sql:
+                patient[0] += 1
+                await told.wait()
+            return await fetch(self, sql, *values)
+
+        async def asked(report: str) -> tuple[int, bool]:
+            response = await house.get(report)
+            return response.json()["summary"]["total_calls"], "reuse;" in response.headers["server-timing"]
+
+        told.set()
+        assert [await asked("overview") for _ in range(2)] == [(0, False), (0, True)]
+        monkeypatch.setattr(Pool, "fetch", far)
+        told.clear()
+        assert (await house.get("funnel")).status_code == 200  # while nobody tells the version
+        assert patient == [1]
+        told.set()
+        assert "reuse;" in (await house.get("funnel")).headers["server-timing"]
+        # What was kept under an older version than its data's is never given again.
+        await house.given.call(house.agency)
+        told.clear()
+        first = (await house.get("quality")).json()
+        told.set()
+        again = await house.get("quality")
+        assert "reuse;" not in again.headers["server-timing"]
+        assert first == again.json()
+        assert await asked("overview") == (1, False)
+        assert await asked("overview") == (1, True)
 
 
 async def test_versions_may_be_of_any_size(server: Postgres) -> None:

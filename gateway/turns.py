@@ -1,0 +1,71 @@
+"""Turns: so many requests are worked on at a time, and whoever waits is let in user by user, not request by request."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+
+from gateway.errors import TooManyRequests
+
+TRY_AGAIN_SECONDS = 1
+
+
+class Turns:
+    """A semaphore whose free places go round among those who wait for them.
+
+    Somebody with a hundred requests delays another's single one by no more than one of them; and somebody with more
+    than `burst` of them waiting is refused at once, before any work is done for it.
+    """
+
+    def __init__(self, at_once: int, burst: int) -> None:
+        self._free = at_once
+        self._burst = burst
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        """Of each who has any; in the order in which they come round."""
+
+    @asynccontextmanager
+    async def turn(self, who: Hashable) -> AsyncIterator[None]:
+        """Holds a place within the block.
+
+        Raises:
+            TooManyRequests: too many of the same user's wait already.
+        """
+        if self._free:
+            self._free -= 1
+        else:
+            await self._called(who)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _called(self, who: Hashable) -> None:
+        line = self._waiting.get(who, deque())
+        if len(line) >= self._burst:
+            raise TooManyRequests(TRY_AGAIN_SECONDS)
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.append(place)
+        self._waiting[who] = line
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():
+                self._leave()  # it was given to one who has just gone
+            elif place in line:
+                line.remove(place)
+                if not line:
+                    del self._waiting[who]
+            raise
+
+    def _leave(self) -> None:
+        """Gives a place to whoever's turn it is; their next one comes after everybody else's."""
+        while self._waiting:
+            who = next(iter(self._waiting))
+            line = self._waiting.pop(who)
+            place = line.popleft()
+            if line:
+                self._waiting[who] = line
+            if not place.cancelled():  # as it is before who waited hears of it
+                place.set_result(None)
+                return
+        self._free += 1
