@@ -10,7 +10,19 @@ from rich.console import Console
 
 from bench.tables import Table, machine, show, write
 
-BENCHMARKS = ("dashboard", "cold", "growth", "million", "reuse", "memory", "writes", "accuracy", "worker", "page")
+BENCHMARKS = (
+    "dashboard",
+    "cold",
+    "growth",
+    "million",
+    "reuse",
+    "memory",
+    "writes",
+    "accuracy",
+    "worker",
+    "page",
+    "abuse",
+)
 ON_REQUEST = ("peers", "hour")
 """Not among all: of the one the packages come from npm, the other takes an hour."""
 

@@ -64,7 +64,7 @@ class Started:
         self.contender = contender
         self.port = port
         self._process = psutil.Process(process.pid)
-        self._token = token
+        self.token = token
 
     def ask(self, question: Question) -> bytes:
         """The bytes of one answer."""
@@ -72,7 +72,7 @@ class Started:
             f"http://127.0.0.1:{self.port}{self.contender.path}",
             content=self.contender.bodies[question],
             headers={
-                "Authorization": f"Bearer {self._token}",
+                "Authorization": f"Bearer {self.token}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
             },
@@ -93,7 +93,7 @@ class Started:
         Raises:
             ValueError: that has errors. A server may answer at first, and then no more: by a compiler that comes later.
         """
-        text = request(self.contender.path, self._token, self.contender.bodies[question])
+        text = request(self.contender.path, self.token, self.contender.bodies[question])
         answer = self.ask(question)
         if self.contender.shaped is not None:
             self.contender.shaped(orjson.loads(answer))
