@@ -41,6 +41,14 @@ async def test_each_ends_at_its_own_time_whoever_ends_before() -> None:
             await asyncio.sleep(10)
 
 
+async def test_a_time_that_began_before_ends_earlier() -> None:
+    deadlines = Deadlines(30)
+    long_ago = asyncio.get_running_loop().time() - 31
+    with pytest.raises(TimeoutError):
+        with deadlines.deadline(long_ago):
+            await asyncio.Event().wait()
+
+
 async def test_a_cancellation_by_others_stays_one() -> None:
     deadlines = Deadlines(0.05)
 

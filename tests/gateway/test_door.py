@@ -185,7 +185,9 @@ async def test_a_body_that_never_comes_is_waited_for_no_longer_than_a_request_ma
 Messages = list[dict[str, Any]]
 
 
-async def through(app: Callable[..., Awaitable[None]], path: str, **settings: Any) -> Messages:
+async def through(
+    app: Callable[..., Awaitable[None]], path: str, arrived: float | None = None, **settings: Any
+) -> Messages:
     """What the door sends when the application behind it does this."""
     sent: Messages = []
 
@@ -197,6 +199,7 @@ async def through(app: Callable[..., Awaitable[None]], path: str, **settings: An
 
     door = Door(app, _nothing, settings_for("postgresql://nobody@nowhere/", **settings))
     scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"x-request-id", b"id")]}
+    scope["state"] = {} if arrived is None else {"arrived": arrived}
     with capture_logs():
         await door(scope, receive, send)
     return sent
@@ -252,6 +255,17 @@ async def test_an_answer_that_has_begun_is_not_begun_again() -> None:
     for app in (breaks_late, hangs_late):
         sent = await through(app, PATH, request_timeout_seconds=0.1)
         assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+
+
+async def test_a_requests_time_counts_from_its_arrival() -> None:
+    """However long it waited until anything was done for it."""
+
+    async def endless(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    arrived = asyncio.get_running_loop().time() - 301
+    sent = await through(endless, PATH, arrived, request_timeout_seconds=300)
+    assert sent[0]["status"] == 503
 
 
 async def test_what_is_no_request_is_passed_on() -> None:
