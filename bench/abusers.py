@@ -40,6 +40,7 @@ def abusing(abuse: Abuse) -> subprocess.Popen[bytes]:
     assert process.stdin  # noqa: S101  it was asked for
     process.stdin.write(orjson.dumps(asdict(abuse)))
     process.stdin.close()
+    process.stdin = None  # so that whoever waits for the end does not write to it
     return process
 
 

@@ -82,7 +82,7 @@ class Answers:
             or (version := self._versions.known(viewer.agency_id)) is None
         ):
             return None
-        kept = self._shelf.get(viewer.agency_id, _key(viewer, self._gate.today(), scope, headers, body))
+        kept = self._shelf.get(_key(viewer, self._gate.today(), scope, headers, body))
         if kept is None or not self._stands(kept, version):
             return None
         if self._gate.counts:
@@ -128,7 +128,7 @@ class Answers:
         """The answer, given again where that may be, and kept where it is computed."""
         agency = context.viewer.agency_id
         key = _key(context.viewer, context.today, scope, scope["state"]["headers"], body)
-        kept, last = self._shelf.get(agency, key), self._versions.last(agency)
+        kept, last = self._shelf.get(key), self._versions.last(agency)
         if last is None or (kept is not None and kept.version == last):
             version = await self._versions.of(agency)
             if version is not None and kept is not None and self._stands(kept, version):
@@ -235,5 +235,6 @@ def _is_question(scope: Scope) -> bool:
     """Whether a report may be asked for, and not the explorer's page."""
     path, method = scope["path"], scope["method"]
     if path == graphql_http.PATH:
-        return method == "POST" or (method in ("GET", "HEAD") and b"query=" in scope["query_string"])
+        asked: bytes = scope["query_string"]
+        return method == "POST" or (method in ("GET", "HEAD") and (b"query=" in asked or b"extensions=" in asked))
     return method in ("GET", "HEAD") and path.startswith(PREFIX)

@@ -17,7 +17,7 @@ from gateway import graphql_http, timing
 from gateway.answers import Answers
 from gateway.auth import Authenticator
 from gateway.context import Gate
-from gateway.documents import Documents, memory_of
+from gateway.documents import Known
 from gateway.door import Door
 from gateway.errors import headers_of, old_json, status_of
 from gateway.graphql_http import GraphQLEndpoint
@@ -37,10 +37,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
     nodes = Nodes(settings, on_read=partial(timing.add, "read"))
     keys = KeySet(settings.jwks_url) if settings.jwks_url else None
     gate = Gate(settings, Authenticator(settings, keys, nodes.primary), nodes, now)
-    documents = memory_of(settings)
-    schema = build_schema([partial(Documents, settings, documents)])
     pages = Pages(settings)
-    endpoint = GraphQLEndpoint(schema, documents, gate, pages, settings)
+    endpoint = GraphQLEndpoint(build_schema([Known]), gate, pages, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from math import ceil
 from time import time
 from uuid import UUID
 
+from graphql import DocumentNode
 from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
@@ -31,6 +32,8 @@ class Context:
     today: date
     plans: Plans = field(default_factory=Plans)
     """Those of the request's document, once that is known."""
+    document: DocumentNode | None = None
+    """It, where Strawberry's pipeline is to execute it."""
     _database: Database | None = None
     _reader: Reader | None = None
 

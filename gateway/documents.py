@@ -1,194 +1,176 @@
-"""Documents parsed, validated and measured once for each text, within limits that count through fragments."""
+"""Documents parsed, measured and validated once for each text; what is wrong with one is remembered like a good one."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from hashlib import blake2b
+from sys import getsizeof
+from uuid import UUID
 
-from cachetools import LRUCache
 from graphql import (
     DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
-    InlineFragmentNode,
-    NamedTypeNode,
-    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
-    SelectionSetNode,
+    OperationType,
     parse,
-    specified_rules,
 )
-from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.exceptions import CannotGetOperationTypeError
-from strawberry.schema.schema import validate_document
 
-from gateway.errors import TooCostly
+from gateway.costs import Extent, count_values, measure
+from gateway.errors import BadRequest, TooCostly, document_error
+from gateway.memory import Entry, Memory
 from gateway.plans import Plans
+from gateway.rules import faults, is_too_intricate
 from gateway.settings import Settings
+from gateway.turns import Turns
+from resolvers.viewer import Viewer
 
-# Comparisons of fields that share a name, before graphql-core gives up: by default some seconds of them. A dashboard
-# needs fewer than 300.
-overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
+LONGEST_ALIAS = 100
+"""Characters: an answer repeats an alias as often as it has rows."""
+SHORT = 1_000
+"""Characters of a document that is checked within a millisecond or two."""
+MOST_VALUES = 500
+"""Arguments, variables, items and fields of values: a dashboard has some tens."""
+BYTES_OF_DOCUMENT, BYTES_OF_TOKEN, BYTES_OF_FAULT = 3_000, 650, 1_500
+"""What is counted for a document beside its text, for each of its tokens, and for each of its faults: no less than
+they take in memory."""
 
-COST_OF_REPORT: Mapping[str, int] = {
-    "overview": 10,
-    "funnel": 10,
-    "quality": 15,
-    "timeseries": 20,
-    "campaigns": 20,
-    "heatmap": 50,
-    "objections": 50,
-    "freshness": 50,
-    "choices": 10,
+_KINDS = {OperationType.MUTATION: "mutation", OperationType.SUBSCRIPTION: "subscription"}
+_INSTEAD = {
+    "mutation": "mutations are not supported: this API only reads",
+    "subscription": "subscriptions are not supported: ask again, an answer that has not changed costs next to nothing",
 }
-"""By what a report makes the database read; any other field costs 1."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Checked:
-    """A document that was parsed, what is wrong with it, and what its execution has worked out so far."""
+    """A document as it was found: ready to be executed, or what is wrong with it."""
 
-    document: DocumentNode
-    errors: list[GraphQLError]
-    plans: Plans
+    text: str = ""
+    document: DocumentNode | None = None
+    errors: Sequence[GraphQLError] = ()
+    cost: int | None = None
+    """In points; None where it was not measured."""
+    other_kind: str | None = None
+    """`mutation` or `subscription`, where it has one, which is what is wrong with it."""
+    plans: Plans = field(default_factory=Plans)
+    names: Sequence[str | None] = ()
+    """Of its operations."""
+    entry: Entry | None = None
 
-
-@dataclass
-class Extent:
-    """How much a selection asks for."""
-
-    depth: int = 0
-    aliases: int = 0
-    cost: int = 0
-
-
-@dataclass
-class _Measuring:
-    """Measures each fragment once, so that fragments of fragments cannot make measuring itself costly."""
-
-    fragments: Mapping[str, FragmentDefinitionNode]
-    known: dict[str, Extent] = field(default_factory=dict)
-
-    def extent(self, selections: SelectionSetNode | None, *, in_query: bool) -> Extent:
-        total = Extent()
-        for node in selections.selections if selections else ():
-            if isinstance(node, FieldNode):
-                inner = self.extent(node.selection_set, in_query=False)
-                # Introspection is deep by nature; graphql-core's own rule bounds it.
-                inner.depth = 0 if node.name.value.startswith("__") else inner.depth + 1
-                inner.aliases += node.alias is not None
-                # A report's parts may bear a report's name: `funnel { funnel { … } }`.
-                inner.cost += COST_OF_REPORT.get(node.name.value, 1) if in_query else 1
-            elif isinstance(node, FragmentSpreadNode):
-                inner = self.fragment(node.name.value)
-            else:
-                inline = cast("InlineFragmentNode", node)
-                on_query = _is_query(inline.type_condition) if inline.type_condition else in_query
-                inner = self.extent(inline.selection_set, in_query=on_query)
-            total = Extent(max(total.depth, inner.depth), total.aliases + inner.aliases, total.cost + inner.cost)
-        return total
-
-    def fragment(self, name: str) -> Extent:
-        if name not in self.known:
-            # Left as it is for one that is not defined, met again in one that spreads itself; validation refuses both.
-            self.known[name] = Extent()
-            if definition := self.fragments.get(name):
-                on = definition.type_condition
-                self.known[name] = self.extent(definition.selection_set, in_query=_is_query(on))
-                if on.name.value.startswith("__"):
-                    self.known[name].depth = 0
-        return self.known[name]
+    def has_operation(self, name: str | None) -> bool:
+        """Whether this names one of its operations, or none does and there is one only."""
+        return name in self.names if name else len(self.names) == 1
 
 
-def _is_query(on: NamedTypeNode) -> bool:
-    return on.name.value == "Query"
+class Documents:
+    """Knows the documents asked most recently, by their texts, and by their hashes where these were registered."""
 
-
-def measure(document: DocumentNode) -> Extent:
-    """The extent of a document, valid or not: of its largest operation or fragment in each respect."""
-    measuring = _Measuring(
-        {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    )
-    extents = [measuring.fragment(name) for name in measuring.fragments]
-    extents += [
-        measuring.extent(node.selection_set, in_query=True)
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode)
-    ]
-    return Extent(
-        max((extent.depth for extent in extents), default=0),
-        max((extent.aliases for extent in extents), default=0),
-        max((extent.cost for extent in extents), default=0),
-    )
-
-
-class Documents(SchemaExtension):
-    """Gives an operation its document from memory, or checks it: against our limits, then by the specification."""
-
-    def __init__(self, settings: Settings, memory: LRUCache[str, Checked]) -> None:
+    def __init__(self, schema: GraphQLSchema, settings: Settings, memory: Memory) -> None:
+        self._schema = schema
         self._settings = settings
         self._memory = memory
-        self._checked: Checked | None = None
+        self._turns = Turns(1, settings.burst_limit)
+        # One of its own, so that what was begun for a client that has left is ended before anything else is begun.
+        self._thread = ThreadPoolExecutor(1, "documents")
+        self._good: dict[str, Checked] = {}
+        self._bad: dict[bytes, Checked] = {}
+        self._by_hash: dict[str, Checked] = {}
 
-    @classmethod
-    def within(cls, settings: Settings) -> partial["Documents"]:
-        """A factory for the schema: an extension of its own for each operation, one memory for all."""
-        return partial(cls, settings, memory_of(settings))
+    async def of(self, text: str, viewer: Viewer) -> Checked:
+        """The document of a text, checked now if it is not known, at the expense of the viewer's agency.
 
-    def on_parse(self) -> Iterator[None]:
-        """Before parsing: a document that is known needs none."""
-        context = self.execution_context
-        text = context.query or ""
-        checked = self._memory.get(text)
-        if checked is None and text:
-            checked = self._check(text)
-            # Faults weigh many times what a valid document does, and few clients repeat them.
-            if not checked.errors and len(text) <= self._settings.graphql_remembered_text:
-                self._memory[text] = checked
-        if checked is not None:
-            context.graphql_document = checked.document
-            context.context.plans = checked.plans
-            self._checked = checked
-            if not checked.errors and context._provided_operation_name is None and _has_several(checked.document):
-                raise CannotGetOperationTypeError(None)  # Strawberry would take the first
-        yield
+        A good one counts as used when it is executed.
 
-    def on_validate(self) -> Iterator[None]:
-        """Before validation: what was found stands, and nothing is validated again."""
-        if self._checked is not None:
-            self.execution_context.pre_execution_errors = self._checked.errors
-        yield
+        Raises:
+            TooManyRequests: too many of the same user's wait to be checked.
+        """
+        if (known := self._good.get(text)) is not None:
+            return known
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if (known := self._bad.get(digest)) is not None:
+            self._memory.use(known.entry)
+            return known
+        if len(text) <= SHORT:
+            return self._remembered(text, digest, self._check(text), viewer.agency_id)
+        # Aside, where it holds up nobody's answer, and one at a time, user by user.
+        async with self._turns.turn(viewer.user_id):
+            checked = await asyncio.get_running_loop().run_in_executor(self._thread, self._check, text)
+        return (
+            self._good.get(text) or self._bad.get(digest) or self._remembered(text, digest, checked, viewer.agency_id)
+        )
+
+    def _remembered(self, text: str, digest: bytes, checked: Checked, owner: UUID) -> Checked:
+        if checked.document is None:
+            size = BYTES_OF_DOCUMENT + BYTES_OF_FAULT * len(checked.errors)
+            size += sum(getsizeof(error.message) for error in checked.errors)
+            self._bad[digest] = checked
+            checked.entry = self._memory.keep(owner, size, partial(self._bad.pop, digest))
+        else:
+            # Comments and strings are held once more, as the values of their tokens.
+            size = BYTES_OF_DOCUMENT + 2 * getsizeof(text) + BYTES_OF_TOKEN * checked.document.token_count
+            self._good[text] = checked
+            checked.entry = self._memory.keep(owner, size, partial(self._good.pop, text))
+            checked.plans = Plans(checked.document, self._memory, checked.entry)
+            _unlink(checked.document)
+        return checked
+
+    def registered(self, sha256: str) -> Checked | None:
+        """The document that was registered under this hash, while it is remembered."""
+        return self._by_hash.get(sha256)
+
+    def register(self, sha256: str, checked: Checked) -> None:
+        """Has a document found by the hash of its text, from now on and while it is remembered."""
+        if checked.entry is not None and checked.document is not None and sha256 not in self._by_hash:
+            self._by_hash[sha256] = checked
+            self._memory.keep(checked.entry.owner, 300, partial(self._by_hash.pop, sha256), checked.entry)
 
     def _check(self, text: str) -> Checked:
-        settings = self._settings
-        rules = specified_rules if settings.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        most_tokens = self._settings.graphql_max_tokens
+        too_deep = f"the document is nested deeper than {self._settings.graphql_max_depth} levels"
         try:
-            document = parse(text, max_tokens=settings.graphql_max_tokens)
-            # Measured first: validation compares each field with each of its name, and within our limits those are few.
-            errors = self._beyond(measure(document)) or validate_document(
-                self.execution_context.schema._schema, document, rules
-            )
-            if any(error.message == "Validation aborted." for error in errors):
-                raise _too_costly("the document is too intricate to be checked")
-            return Checked(document, errors, Plans(None if errors else document))
+            document = parse(text, max_tokens=most_tokens)
+            operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+            if other := next((kind for node in operations if (kind := _KINDS.get(node.operation))), None):
+                return Checked(errors=[document_error(BadRequest.code, _INSTEAD[other])], other_kind=other)
+            if not operations:
+                return Checked(errors=[document_error(BadRequest.code, "the document has no operation to execute")])
+            # Measured first: validation compares each field with each of its name, and within limits those are few.
+            extent = measure(document)
+            errors = self._beyond(extent, count_values(document)) or self._faults(document)
         except RecursionError:
-            raise _too_costly(f"the document is nested deeper than {settings.graphql_max_depth} levels") from None
+            return Checked(errors=[_too_costly(too_deep)])
         except GraphQLSyntaxError as error:
             if error.message.endswith("tokens. Parsing aborted."):
-                raise _too_costly(f"the document has more than {settings.graphql_max_tokens:,} tokens") from None
+                return Checked(errors=[_too_costly(f"the document has more than {most_tokens:,} tokens")])
             if error.message.endswith("too deeply. Parsing aborted."):
-                raise _too_costly(f"the document is nested deeper than {settings.graphql_max_depth} levels") from None
-            raise
+                return Checked(errors=[_too_costly(too_deep)])
+            return Checked(errors=[document_error("GRAPHQL_PARSE_FAILED", error.message, error.locations)])
+        if errors:
+            return Checked(errors=errors, cost=extent.cost)
+        names = [node.name.value if node.name else None for node in operations]
+        return Checked(text, document, cost=extent.cost, names=names)
 
-    def _beyond(self, extent: Extent) -> list[GraphQLError]:
+    def _faults(self, document: DocumentNode) -> list[GraphQLError]:
+        found = faults(self._schema, document, introspection=self._settings.introspection)
+        if is_too_intricate(found):
+            return [_too_costly("the document is too intricate to be checked")]
+        return [
+            document_error("GRAPHQL_VALIDATION_FAILED", fault.message, fault.locations, **(fault.extensions or {}))
+            for fault in found
+        ]
+
+    def _beyond(self, extent: Extent, values: int) -> list[GraphQLError]:
         settings = self._settings
         limits = (
             (extent.depth, settings.graphql_max_depth, "levels deep"),
             (extent.aliases, settings.graphql_max_aliases, "aliases"),
+            (extent.longest_alias, LONGEST_ALIAS, "characters of an alias"),
+            (values, MOST_VALUES, "values"),
             (extent.cost, settings.graphql_max_cost, "points of cost"),
         )
         return [
@@ -201,19 +183,28 @@ class Documents(SchemaExtension):
         ]
 
 
-def memory_of(settings: Settings) -> LRUCache[str, Checked]:
-    """An empty memory for checked documents, by their text."""
-    return LRUCache(settings.graphql_remembered_text, getsizeof=_size)
+class Known(SchemaExtension):
+    """Gives Strawberry's pipeline the document of the operation at hand, which was checked before."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Before parsing, which then need not be done."""
+        self.execution_context.graphql_document = self.execution_context.context.document
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Before validation: nothing was found."""
+        if self.execution_context.context.document is not None:
+            self.execution_context.pre_execution_errors = []
+        yield
 
 
-def _has_several(document: DocumentNode) -> bool:
-    return sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1
+def _unlink(document: DocumentNode) -> None:
+    """Has the tokens of a document know nothing of each other, so that they go when the document goes."""
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        following, token.prev, token.next = token.next, None, None
+        token = following
 
 
 def _too_costly(words: str) -> GraphQLError:
-    return GraphQLError(words, original_error=TooCostly(words))
-
-
-def _size(checked: Checked) -> int:
-    location = checked.document.loc
-    return location.end if location else 0
+    return document_error(TooCostly.code, words)

@@ -1,11 +1,13 @@
 """How every error is worded for the outside, in the old JSON and in GraphQL; nothing else words them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import GraphQLError, SourceLocation
 from starlette.exceptions import HTTPException
+from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.errors import AnalyticsError, BadFilter, TimedOut, Unavailable
 
@@ -13,6 +15,10 @@ log = structlog.get_logger()
 
 RETRY_AFTER_SECONDS = 2
 OLD_ALLOWED = "GET, HEAD, OPTIONS"
+LONGEST_MESSAGE, MOST_LOCATIONS = 1_000, 5
+"""Characters of a message and places of a fault that are shown: what was sent is not sent back whole."""
+
+_IN_VARIABLE = re.compile(r"Variable '(\$\w+)' has invalid value(?: at ([^:]+))?:")
 
 
 class SettingsError(Exception):
@@ -59,6 +65,33 @@ class TooCostly(AnalyticsError):
     code = "TOO_COSTLY"
 
 
+class PersistedQueryNotFound(AnalyticsError):
+    """A hash under which no document is remembered: the client sends it again, with the document."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")  # the very word that clients look for
+
+
+class PersistedQueryNotSupported(AnalyticsError):
+    """A way to persist documents that is not known here: the client gives it up."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
+
+
+class WrongHash(AnalyticsError):
+    """A document beside a hash that is not its own."""
+
+    code = "PERSISTED_QUERY_HASH_MISMATCH"
+
+    def __init__(self) -> None:
+        super().__init__("provided sha does not match query")  # word for word as other servers say it
+
+
 class WrongMethod(AnalyticsError):
     """A method that the path does not take."""
 
@@ -73,6 +106,10 @@ _STATUS: Mapping[str, int] = {
     BadFilter.code: 400,
     BadRequest.code: 400,
     TooCostly.code: 400,
+    # As Apollo Server answers: the first of them is no fault, but half of a dialogue.
+    PersistedQueryNotFound.code: 200,
+    PersistedQueryNotSupported.code: 200,
+    WrongHash.code: 400,
     Unauthenticated.code: 401,
     Forbidden.code: 403,
     WrongMethod.code: 405,
@@ -129,28 +166,40 @@ def old_json(error: BaseException, request_id: str, part: str) -> dict[str, str]
     return {"error": "Something went wrong on our side.", "details": f"{part} failed; request id {request_id}"}
 
 
+def document_error(
+    code: str, words: str, locations: Sequence[SourceLocation] | None = None, **extensions: object
+) -> GraphQLError:
+    """A fault of a document that can be remembered without the document."""
+    error = GraphQLError(_shortened(_sentence(words)), extensions={**extensions, "code": code})
+    error.locations = list(locations[:MOST_LOCATIONS]) if locations else None
+    return error
+
+
 def graphql_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An entry of `errors`, with a stable `extensions.code`; what nobody expected is logged and not shown."""
     original = error.original_error
     while isinstance(original, GraphQLError):
         original = original.original_error
-    shown = error.formatted
-    entry: dict[str, Any] = {key: value for key, value in shown.items() if key in ("message", "locations", "path")}
+    entry: dict[str, Any] = {"message": _shortened(error.message)}
+    if error.locations:
+        entry["locations"] = [place.formatted for place in error.locations[:MOST_LOCATIONS]]
+    if error.path:
+        entry["path"] = error.path
     match original:
         case AnalyticsError():
-            entry["message"] = _sentence(str(original))
-            code = original.code
-        case None if isinstance(error, GraphQLSyntaxError):
-            code = "GRAPHQL_PARSE_FAILED"
+            entry["message"] = _shortened(_sentence(str(original)))
+            entry["extensions"] = _extensions(original, request_id)
         case None | ValueError() | TypeError() if original is None or _is_in_document(error):
             # Found by validation, or by coercing a literal or a variable: worded by graphql-core.
-            code = str((error.extensions or {}).get("code", "GRAPHQL_VALIDATION_FAILED"))
+            known = {"code": "GRAPHQL_VALIDATION_FAILED", **(error.extensions or {})}
+            if found := _IN_VARIABLE.match(error.message):
+                known["argument"] = f"{found[1]}{found[2] or ''}"
+            entry["extensions"] = {**known, "requestId": request_id}
         case _:
             part = ".".join(str(step) for step in error.path or ()) or "the request"
             _log_unexpected(original, part)
             entry["message"] = f"Something went wrong on our side; request id {request_id}."
-            code = AnalyticsError.code
-    entry["extensions"] = {"code": code}
+            entry["extensions"] = {"code": AnalyticsError.code, "requestId": request_id}
     return entry
 
 
@@ -162,12 +211,23 @@ def _is_in_document(error: GraphQLError) -> bool:
 def whole_request(error: BaseException, request_id: str) -> dict[str, Any]:
     """A GraphQL answer for a request that never came to be executed."""
     if isinstance(error, AnalyticsError | HTTPException):
-        message = _sentence(str(error.detail if isinstance(error, HTTPException) else error))
-        code = error.code if isinstance(error, AnalyticsError) else BadRequest.code
+        words = str(error.detail if isinstance(error, HTTPException) else error)
+        message = words if isinstance(error, WrongHash) else _shortened(_sentence(words))
     else:
         _log_unexpected(error, "the request")
-        message, code = f"Something went wrong on our side; request id {request_id}.", AnalyticsError.code
-    return {"errors": [{"message": message, "extensions": {"code": code}}]}
+        message = f"Something went wrong on our side; request id {request_id}."
+    return {"errors": [{"message": message, "extensions": _extensions(error, request_id)}]}
+
+
+def _extensions(error: BaseException, request_id: str) -> dict[str, Any]:
+    """What a program may want to know of an error: its code, the argument at fault, when to ask again, the request."""
+    code = BadRequest.code if isinstance(error, HTTPException) else AnalyticsError.code
+    shown: dict[str, Any] = {"code": error.code if isinstance(error, AnalyticsError) else code}
+    if isinstance(error, BadFilter) and error.argument:
+        shown["argument"] = to_camel_case(error.argument)
+    if seconds := headers_of(error).get("Retry-After"):
+        shown["retryAfter"] = int(seconds)
+    return {**shown, "requestId": request_id}
 
 
 def _log_unexpected(error: BaseException, part: str) -> None:
@@ -178,3 +238,10 @@ def _sentence(text: str) -> str:
     word = text.partition(" ")[0]
     # A name (`start_date`, `startDate`) is spelled as it is.
     return text[:1].upper() + text[1:] if word.islower() and "_" not in word else text
+
+
+def _shortened(text: str) -> str:
+    """Both ends of a long text: an echo in a message stands in its middle."""
+    if len(text) <= LONGEST_MESSAGE:
+        return text
+    return f"{text[: LONGEST_MESSAGE // 2]} … {text[3 - LONGEST_MESSAGE // 2 :]}"

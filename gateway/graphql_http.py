@@ -1,55 +1,60 @@
 """The GraphQL endpoint: GraphQL over HTTP as its specification says, for both of its media types."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from graphql import GraphQLError
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
-from strawberry.exceptions import MissingQueryError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
-from strawberry.types.execution import PreExecutionError
-from strawberry.types.graphql import OperationType as StrawberryOperationType
 
 from gateway import timing
 from gateway.context import Context, Gate
-from gateway.documents import Checked
+from gateway.documents import Checked, Documents
 from gateway.errors import (
     BadRequest,
     TooLarge,
     WrongMethod,
+    document_error,
     graphql_error,
     headers_of,
     status_of,
     whole_request,
 )
+from gateway.memory import Memory
 from gateway.operations import Operations
 from gateway.pages import Pages
+from gateway.persisted import PERSISTED, persisted
 from gateway.schema import Schema
 from gateway.settings import Settings
+from gateway.turns import Slices
 from resolvers.errors import Unavailable
 
 PATH = "/graphql"
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
 ALLOWED = "GET, HEAD, POST, OPTIONS"
+LONGEST_REMEMBERED = 200
+"""Bytes of an Accept header: a browser's are fewer."""
 
-_KINDS = (("variables", dict, "an object"), ("extensions", dict, "an object"), ("operationName", str, "a string"))
+_KINDS = (
+    ("query", str, "a GraphQL document as a string"),
+    ("variables", dict, "an object"),
+    ("extensions", dict, "an object"),
+    ("operationName", str, "a string"),
+)
 
 
 class GraphQLEndpoint:
     """Answers one request at a time; holds nothing of any of them."""
 
-    def __init__(
-        self, schema: Schema, documents: Mapping[str, Checked], gate: Gate, pages: Pages, settings: Settings
-    ) -> None:
+    def __init__(self, schema: Schema, gate: Gate, pages: Pages, settings: Settings) -> None:
+        memory = Memory(settings.graphql_remembered_bytes)
         self._schema = schema
-        self._documents = documents
-        self._operations = Operations(schema)
+        self._documents = Documents(schema._schema, settings, memory)
+        slices = Slices(settings.burst_limit)
+        self._operations = Operations(schema, memory, slices, suggests=settings.introspection)
         self._gate = gate
         self._pages = pages
         self._settings = settings
@@ -67,13 +72,22 @@ class GraphQLEndpoint:
             context = await self._gate.admit(scope)
             with timing.stop("parse"):
                 asked = await self._asked(scope, receive)
-            result = await self._execute(asked, context, scope["method"])
+                extensions = asked.get("extensions") or {}
+                if (named := extensions.get(PERSISTED)) is None:
+                    checked = await self._documents.of(asked["query"], context.viewer)
+                else:
+                    checked = await persisted(named, asked.get("query"), self._documents, context.viewer)
+            result = await self._execute(checked, asked, context, scope["method"])
         except Exception as error:  # noqa: BLE001  every error of a whole request is worded in one place
+            scope["state"]["has_errors"] = True
             status, more, body = status_of(error), headers_of(error), whole_request(error, scope["state"]["request_id"])
         else:
             if result.errors:
                 scope["state"]["has_errors"] = True
             status, more, body = _shaped(result, media_type, scope["state"]["request_id"])
+            if extensions.get("cost") is True and checked.cost is not None:
+                cost = {"requested": checked.cost, "limit": self._settings.graphql_max_cost}
+                body["extensions"] = {"cost": cost}
         with timing.stop("shape"):
             content = orjson.dumps(body)
         started = {
@@ -92,7 +106,7 @@ class GraphQLEndpoint:
         return (
             self._settings.graphiql
             and scope["method"] in ("GET", "HEAD")
-            and "query" not in QueryParams(scope["query_string"])
+            and not {"query", "extensions"} & QueryParams(scope["query_string"]).keys()
             and b"text/html" in scope["state"]["headers"].get(b"accept", b"")
         )
 
@@ -101,20 +115,20 @@ class GraphQLEndpoint:
         if scope["method"] == "POST":
             content_type: bytes = scope["state"]["headers"].get(b"content-type", b"")
             if content_type.partition(b";")[0].strip().lower() != JSON.encode():
-                raise HTTPException(415, f"the body's Content-Type must be {JSON}")
+                raise HTTPException(415, f"the body's Content-Type must be {JSON}; forms and files are not taken")
             asked = _json(await self._body(receive), "the body")
             if not isinstance(asked, dict):
-                raise BadRequest("the body must be one JSON object; batches are not answered")
+                raise BadRequest("the body must be one JSON object; a batch is not answered: send one request each")
         else:
             asked = dict(QueryParams(scope["query_string"]))
             for name in ("variables", "extensions"):
                 if asked.get(name):
                     asked[name] = _json(asked[name], name)
-        if not isinstance(asked.get("query"), str) or not asked["query"].strip():
-            raise BadRequest("`query` is missing: it must be a GraphQL document as a string")
         for name, kind, words in _KINDS:
             if asked.get(name) is not None and not isinstance(asked[name], kind):
                 raise BadRequest(f"`{name}` must be {words}")
+        if not (asked.get("query") or "").strip() and not (asked.get("extensions") or {}).get(PERSISTED):
+            raise BadRequest("`query` is missing: it must be a GraphQL document as a string")
         return asked
 
     async def _body(self, receive: Receive) -> bytes:
@@ -129,28 +143,22 @@ class GraphQLEndpoint:
             more = message.get("more_body", False)
         return body
 
-    async def _execute(self, asked: dict[str, Any], context: Context, method: str) -> ExecutionResult:
-        if (checked := self._documents.get(asked["query"])) is not None:
-            answer = await self._operations.answer(checked, asked, context)
-            if answer is not None:
-                return answer
-        try:
-            return await self._schema.execute(
-                asked["query"],
-                variable_values=asked.get("variables"),
-                operation_name=asked.get("operationName") or None,
-                context_value=context,
-                allowed_operation_types=(StrawberryOperationType.QUERY,),
-            )
-        except MissingQueryError:
-            raise BadRequest("`query` is missing: it must be a GraphQL document as a string") from None
-        except CannotGetOperationTypeError:
-            return _refused("the document has no such operation; name one of several with `operationName`")
-        except InvalidOperationTypeError:
-            words = "only a query can be answered here"
-            if method != "POST":
-                raise WrongMethod(words, ALLOWED) from None  # as the specification says of GET
-            return _refused(words)
+    async def _execute(self, checked: Checked, asked: dict[str, Any], context: Context, method: str) -> ExecutionResult:
+        name = asked.get("operationName") or None
+        if checked.errors or checked.document is None:
+            if checked.other_kind and method != "POST":
+                raise WrongMethod(f"a {checked.other_kind} is not answered here", ALLOWED)  # as the specification says
+            return ExecutionResult(data=None, errors=list(checked.errors))
+        if not checked.has_operation(name):
+            words = "the document has no such operation; name one of several with `operationName`"
+            return ExecutionResult(data=None, errors=[document_error(BadRequest.code, words)])
+        answer = await self._operations.answer(checked, asked, context)
+        if answer is not None:
+            return answer
+        context.document = checked.document
+        return await self._schema.execute(
+            checked.text, variable_values=asked.get("variables"), operation_name=name, context_value=context
+        )
 
 
 def _shaped(result: ExecutionResult, media_type: str, request_id: str) -> tuple[int, dict[str, str], dict[str, Any]]:
@@ -170,11 +178,6 @@ def _shaped(result: ExecutionResult, media_type: str, request_id: str) -> tuple[
     return 200, {}, {**body, "data": result.data}
 
 
-def _refused(words: str) -> PreExecutionError:
-    """A request that is well-formed, but asks for what cannot be executed: a fault in GraphQL's terms, not HTTP's."""
-    return PreExecutionError(data=None, errors=[GraphQLError(words, original_error=BadRequest(words))])
-
-
 def _json(text: bytes | str, what: str) -> Any:
     try:
         return orjson.loads(text)
@@ -182,9 +185,13 @@ def _json(text: bytes | str, what: str) -> Any:
         raise BadRequest(f"{what} is not JSON: {error}") from None
 
 
-@lru_cache(maxsize=100)
 def _media_type(accept: bytes) -> str:
     """The media type that the client likes best; plain JSON for one that does not say."""
+    return (_liked if len(accept) <= LONGEST_REMEMBERED else _liked.__wrapped__)(accept)
+
+
+@lru_cache(maxsize=100)
+def _liked(accept: bytes) -> str:
     liked = {JSON: 0.0, RESPONSE_JSON: 0.0}
     for entry in accept.decode("latin-1").split(","):
         name, *parameters = (part.strip().lower() for part in entry.split(";"))

@@ -2,17 +2,18 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
-from cachetools import LRUCache
 from starlette.types import Send
 
+from gateway.memory import Entry, Memory
 from gateway.versions import Version
 
 Headers = list[tuple[bytes, bytes]]
 
-_BESIDE_BODIES = 1_000
-"""Bytes that an answer takes in memory beside its body and its request's."""
+BESIDE_BODIES = 1_500
+"""Bytes that an answer takes in memory beside its body and its request's: what is counted, no less than it is."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Answer:
         await send({"type": "http.response.body", "body": body})
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Kept:
     """An answer that was computed from data of at least this version."""
 
@@ -45,49 +46,30 @@ class Kept:
     read_at: float
     """The moment before they were read."""
     answer: Answer
-    size: int
+    entry: Entry | None = None
 
 
 class Shelf:
-    """Kept answers, within so many bytes.
-
-    Room is made at the expense of the agency that puts something in, where it has more than its share, and otherwise of
-    the one that has most: nobody's questions push out what others have asked.
-    """
+    """Kept answers, within so many bytes, of which each agency has a share."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._shares: dict[UUID, LRUCache[Hashable, Kept]] = {}
-        self.bytes = 0
+        self.memory = Memory(max_bytes)
+        self._kept: dict[Hashable, Kept] = {}
 
-    def get(self, agency: UUID, key: Hashable) -> Kept | None:
+    def get(self, key: Hashable) -> Kept | None:
         """What is kept under a key, if anything is."""
-        try:
-            kept: Kept = self._shares[agency][key]
-        except KeyError:
-            return None
+        kept = self._kept.get(key)
+        if kept is not None:
+            self.memory.use(kept.entry)
         return kept
 
     def put(self, agency: UUID, key: tuple[Hashable, ...], version: Version, read_at: float, answer: Answer) -> None:
-        """Keeps an answer, unless it is larger than everything may be."""
-        size = len(answer.body) + sum(len(part) for part in key if isinstance(part, bytes)) + _BESIDE_BODIES
-        if size > self._max_bytes:
-            return
-        share = self._shares.setdefault(agency, LRUCache(self._max_bytes, getsizeof=lambda kept: kept.size))
-        self.bytes -= share.pop(key).size if key in share else 0
-        while self.bytes + size > self._max_bytes:
-            self._make_room(agency)
-        share[key] = Kept(version, read_at, answer, size)
-        self.bytes += size
-        self._shares[agency] = share
-
-    def _make_room(self, agency: UUID) -> None:
-        share = self._shares[agency]
-        if share.currsize * len(self._shares) <= self._max_bytes:
-            agency, share = max(self._shares.items(), key=lambda held: held[1].currsize)
-        self.bytes -= share.popitem()[1].size
-        if not share:
-            del self._shares[agency]
+        """Keeps an answer, at an agency's expense."""
+        if (before := self._kept.get(key)) is not None and before.entry is not None:
+            self.memory.forget(before.entry)
+        kept = self._kept[key] = Kept(version, read_at, answer)
+        size = len(answer.body) + sum(len(part) for part in key if isinstance(part, bytes)) + BESIDE_BODIES
+        kept.entry = self.memory.keep(agency, size, partial(self._kept.pop, key))
 
 
 def _matches(etag: bytes, condition: bytes | None) -> bool:

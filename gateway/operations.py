@@ -2,17 +2,19 @@
 
 Strawberry's pipeline and graphql-core's executor take an operation apart anew for each request: they coerce its
 variables, collect its root fields, convert their arguments and wrap their resolvers. For the same document, operation
-and variables all of that comes out the same, so it is done once, with their own functions, when the operation has been
-executed by them for the first time. What such a plan does not know is left to them, every time.
+and variables all of that comes out the same, so it is done once, with their own functions. What such a plan does not
+know is left to them, every time.
 """
 
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from sys import getsizeof
 from typing import Any, cast
 
 import orjson
-from cachetools import LRUCache
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
@@ -29,11 +31,16 @@ from strawberry.types.nodes import Selection, convert_selections
 
 from gateway.context import Context
 from gateway.documents import Checked
+from gateway.memory import Entry, Memory
 from gateway.plans import STRAWBERRY, Complete, PlannedExecutor, Unplanned
+from gateway.rules import MOST_FAULTS
 from gateway.schema import Schema
+from gateway.turns import Slices
 from resolvers.loaders import together_or_alone
 
-REMEMBERED_OPERATIONS = 1_000
+BYTES_OF_OPERATION, BYTES_OF_ROOT, BYTES_OF_VARIABLE = 3_000, 2_000, 500
+"""What is counted for an operation, for each of its root fields and for each of its variables: no less than they take
+in memory, beside the compiled selections."""
 LONGEST_VARIABLES = 2_000
 """Bytes of variables, as JSON, with which an operation is remembered: filters are a tenth of it."""
 
@@ -67,58 +74,95 @@ class Root:
     complete: Complete
 
 
+@dataclass(eq=False)
+class Operation:
+    """What is asked with certain variables; without a plan for it, Strawberry's pipeline has to answer."""
+
+    roots: list[Root] | None
+    entry: Entry | None = None
+
+
 class Operations:
     """The plans of the operations asked most recently."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, memory: Memory, slices: Slices, *, suggests: bool) -> None:
         self._schema = schema
-        self._roots: LRUCache[Hashable, list[Root] | None] = LRUCache(REMEMBERED_OPERATIONS)
+        self._memory = memory
+        self._slices = slices
+        self._suggests = suggests
+        self._known: dict[Hashable, Operation] = {}
 
     async def answer(self, checked: Checked, asked: Mapping[str, Any], context: Context) -> ExecutionResult | None:
-        """The answer of an operation that was executed before; None when the pipeline has to answer."""
-        if (key := _key(asked)) is None:
-            return None
-        if key not in self._roots:
-            self._roots[key] = self._plan(checked, asked, context)
-        if (roots := self._roots[key]) is None:
-            return None
+        """The answer of an operation, or what is wrong with its variables; None when the pipeline has to answer."""
         context.plans = checked.plans
+        key = _key(checked, asked)
+        if (operation := self._known.get(key)) is None:
+            planned = await self._plan(checked, asked, context, key)
+            if isinstance(planned, ExecutionResult):
+                return planned
+            operation = planned
+        else:
+            self._memory.use(operation.entry)
+        if (roots := operation.roots) is None:
+            return None
         context.reader.alone = len(roots) == 1
         results = await together_or_alone([root.resolve(context) for root in roots])
         data: dict[str, Any] = {}
         errors: list[GraphQLError] = []
         try:
-            for root, result in zip(roots, results, strict=True):
-                if isinstance(result, Exception):
-                    errors.append(located_error(result, root.nodes, [root.name]))
-                    data[root.name] = None
-                elif isinstance(result, BaseException):
-                    raise result
-                else:
-                    data[root.name] = root.complete(result)
+            async with self._slices.shared(context.viewer.user_id) as next_piece:
+                for root, result in zip(roots, results, strict=True):
+                    await next_piece()
+                    if isinstance(result, Exception):
+                        errors.append(located_error(result, root.nodes, [root.name]))
+                        data[root.name] = None
+                    elif isinstance(result, BaseException):
+                        raise result
+                    else:
+                        data[root.name] = root.complete(result)
         except Exception:  # noqa: BLE001  a value that no plan completes: located and worded by the standard executor
             return None
         return ExecutionResult(data=data, errors=errors or None)
 
-    def _plan(self, checked: Checked, asked: Mapping[str, Any], context: Context) -> list[Root] | None:
-        context.plans = checked.plans
+    async def _plan(
+        self, checked: Checked, asked: Mapping[str, Any], context: Context, key: tuple[Hashable, ...] | None
+    ) -> Operation | ExecutionResult:
+        self._memory.use(checked.entry)
         executor = PlannedExecutor.build(
             self._schema._schema,
-            checked.document,
+            cast("DocumentNode", checked.document),
             context_value=context,
             raw_variable_values=asked.get("variables"),
             operation_name=asked.get("operationName") or None,
+            max_coercion_errors=MOST_FAULTS,
+            hide_suggestions=not self._suggests,
         )
-        query = self._schema._schema.query_type
-        if not isinstance(executor, PlannedExecutor) or query is None or executor.operation.operation.value != "query":
-            return None
+        if isinstance(executor, list):
+            return ExecutionResult(data=None, errors=executor)
+        variables = executor.variable_values.coerced
+        operation = Operation(await self._roots(cast("PlannedExecutor", executor), context))
+        if key is not None and (source := checked.plans.variant(variables).entry) is not None:
+            size = BYTES_OF_OPERATION + sum(map(getsizeof, key)) + BYTES_OF_VARIABLE * len(variables)
+            size += sum(BYTES_OF_ROOT + 64 * len(root.nodes) for root in operation.roots or ())
+            self._known[key] = operation
+            owner, forget = context.viewer.agency_id, partial(self._known.pop, key)
+            operation.entry = self._memory.keep(owner, size, forget, source)
+        return operation
+
+    async def _roots(self, executor: PlannedExecutor, context: Context) -> list[Root] | None:
+        query = cast("GraphQLObjectType", executor.schema.query_type)
         collected = collect_fields(
             executor.schema, executor.fragments, executor.variable_values, query, executor.operation, False
         )
+        roots = []
         try:
-            return [self._root(executor, query, name, details) for name, details in collected.grouped_field_set.items()]
+            async with self._slices.shared(context.viewer.user_id) as next_piece:
+                for name, details in collected.grouped_field_set.items():
+                    await next_piece()
+                    roots.append(self._root(executor, query, name, details))
         except (Unplanned, GraphQLError):
             return None
+        return roots
 
     def _root(
         self, executor: PlannedExecutor, query: GraphQLObjectType, name: str, details: list[FieldDetails]
@@ -145,9 +189,11 @@ class Operations:
         return Root(name, nodes, resolve, executor.completing(field.type, details))
 
 
-def _key(asked: Mapping[str, Any]) -> Hashable | None:
+def _key(checked: Checked, asked: Mapping[str, Any]) -> tuple[Hashable, ...] | None:
+    """What an operation is remembered under; None where it is not to be."""
     try:
-        variables = orjson.dumps(asked.get("variables"))
+        # As text, which is as long as it is: bytes come in a block of at least a kilobyte.
+        variables = orjson.dumps(asked.get("variables")).decode()
     except orjson.JSONEncodeError:
         return None  # nested deeper than it writes
-    return (asked["query"], asked.get("operationName"), variables) if len(variables) <= LONGEST_VARIABLES else None
+    return (checked, asked.get("operationName"), variables) if len(variables) <= LONGEST_VARIABLES else None

@@ -7,6 +7,9 @@ does not know or cannot complete is left to the standard executor, whose answer 
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from graphql import (
@@ -33,6 +36,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
+from gateway.memory import Entry, Memory
 from resolvers.measures import Measured, MeasuredColumns
 from resolvers.metrics import Counter
 from resolvers.scalars import LEAST_BIG, MOST_BIG, SCALARS, BigInt
@@ -41,8 +45,9 @@ T = TypeVar("T")
 Complete = Callable[[Any], Any]
 """From a value as it is in a report to what JSON shows."""
 
-REMEMBERED_VARIANTS = 4
-"""For each document: what is remembered grows with its text, not with the variables that switch parts of it off."""
+BYTES_OF_VARIANT, BYTES_OF_PLAN, BYTES_OF_FIELD = 1_000, 2_500, 1_250
+"""What is counted for what was worked out for a document with the same switches, for each compiled selection, and for
+each of its fields: no less than they take in memory."""
 
 _AS_IT_IS: Mapping[str, str] = {
     GraphQLInt.name: f"{{v}}.__class__ is int and {GRAPHQL_MIN_INT} <= v <= {GRAPHQL_MAX_INT}",
@@ -59,31 +64,61 @@ class Unplanned(Exception):
     """A type or a value that a compiled selection does not complete."""
 
 
-class Plans:
-    """What was worked out for the selections of one document; lives as long as the document does."""
+@dataclass(eq=False)
+class Variant:
+    """What was worked out for a document with the same values of the variables that switch parts of it off."""
 
-    def __init__(self, document: DocumentNode | None = None) -> None:
+    worked_out: dict[Hashable, Any] = field(default_factory=dict)
+    entry: Entry | None = None
+
+
+class Plans:
+    """What was worked out for the selections of one document; goes with it, or before."""
+
+    def __init__(
+        self, document: DocumentNode | None = None, memory: Memory | None = None, entry: Entry | None = None
+    ) -> None:
         self._switches = _switches(document) if document else ()
-        self._variants: dict[Hashable, dict[Hashable, Any]] = {}
+        self._variants: dict[Hashable, Variant] = {}
+        self._memory = memory or Memory(0)
+        self._entry = entry
+
+    def variant(self, variables: Mapping[str, Any]) -> Variant:
+        """What is known for these values of the switches."""
+        switched = tuple([variables.get(name) for name in self._switches]) if self._switches else ()
+        if (variant := self._variants.get(switched)) is None:
+            variant = self._variants[switched] = Variant()
+            # A document that is not remembered has what is made for it to itself, for as long as it is executed.
+            if self._entry is not None and self._entry.is_kept:
+                forget = partial(self._variants.pop, switched)
+                size = BYTES_OF_VARIANT + 100 * len(switched)
+                variant.entry = self._memory.keep(self._entry.owner, size, forget, self._entry)
+        return variant
 
     def once(
-        self, purpose: Hashable, nodes: Sequence[FieldNode], variables: Mapping[str, Any], work_out: Callable[[], T]
+        self,
+        purpose: Hashable,
+        nodes: Sequence[FieldNode],
+        variables: Mapping[str, Any],
+        work_out: Callable[[], tuple[T, int]],
     ) -> T:
-        """What `work_out` gives for these fields and for the variables that switch some of their selections off."""
-        switched = tuple([variables.get(name) for name in self._switches])
-        if (known := self._variants.get(switched)) is None:
-            if len(self._variants) >= REMEMBERED_VARIANTS:
-                self._variants.clear()
-            known = self._variants[switched] = {}
+        """What `work_out` gives for these fields and switches, beside the bytes that it takes."""
+        variant = self.variant(variables)
         key = (purpose, *map(id, nodes))
-        if key not in known:
-            known[key] = work_out()
-        worked_out: T = known[key]
+        try:
+            worked_out: T = variant.worked_out[key]
+        except KeyError:
+            worked_out, size = work_out()
+            variant.worked_out[key] = worked_out
+            self._memory.grow(variant.entry, size + 64 * len(nodes))
         return worked_out
 
 
 class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
     """graphql-core's executor, reading objects by plan wherever there is one."""
+
+    _fields = 0
+    """Compiled so far, of the selection at hand."""
 
     def collect_and_execute_subfields(
         self,
@@ -124,16 +159,17 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         )
         return plan
 
-    def _plan(self, on: GraphQLObjectType, selected: list[FieldDetails]) -> Complete | None:
-        try:
-            return self._object(on, selected)
-        except Unplanned:
-            return None
+    def _plan(self, on: GraphQLObjectType, selected: list[FieldDetails]) -> tuple[Complete | None, int]:
+        self._fields = 0
+        plan = None
+        with suppress(Unplanned):
+            plan = self._object(on, selected)
+        return plan, BYTES_OF_PLAN + BYTES_OF_FIELD * self._fields
 
     def _object(self, on: GraphQLObjectType, selected: list[FieldDetails]) -> Complete:
         """Writes, as Python, the function that shows an object; the commonest leaves are completed in place.
 
-        Into its text go names of our own fields, and response names as literals; all else is bound.
+        Into its text go names of our own fields; all else is bound, what a client chose included.
         """
         definition = on.extensions.get(STRAWBERRY)
         if not isinstance(definition, StrawberryObjectDefinition) or on.is_type_of is not None:
@@ -146,9 +182,11 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
 
         shown = []
         for name, details in self.collect_subfields(on, selected).grouped_field_set.items():
+            self._fields += 1
             field_name = details[0].node.name.value
+            response_name = repr(name) if name == field_name else bind(name)
             if field_name == "__typename":
-                shown.append(f"{name!r}: {on.name!r}")
+                shown.append(f"{response_name}: {on.name!r}")
                 continue
             field = on.fields[field_name]
             ours = field.extensions.get(STRAWBERRY)
@@ -160,11 +198,11 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
             kind = field.type.of_type if required else field.type
             as_it_is = _AS_IT_IS.get(kind.name) if is_leaf_type(kind) else None
             if as_it_is is None:
-                shown.append(f"{name!r}: {complete}({value})")
+                shown.append(f"{response_name}: {complete}({value})")
             else:
                 v = f"(v := {value})"
                 is_shown = as_it_is.format(v=v) if required else f"{v} is None or {as_it_is.format(v='v')}"
-                shown.append(f"{name!r}: v if {is_shown} else {complete}(v)")
+                shown.append(f"{response_name}: v if {is_shown} else {complete}(v)")
         lines = [
             "def plan(shown):",
             f"if not isinstance(shown, {bind(definition.origin)}): raise unplanned",
@@ -172,7 +210,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
             f"return {{{', '.join(shown)}}}",
         ]
         exec("\n    ".join(lines), bound)  # noqa: S102
-        plan: Complete = bound["plan"]
+        plan: Complete = bound.pop("plan")  # not among its own globals, so that it goes when nobody has it
         return plan
 
     def _complete(self, kind: GraphQLOutputType, selected: list[FieldDetails]) -> Complete:

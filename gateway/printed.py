@@ -8,7 +8,7 @@ import typer
 from typer.cli import get_docs_for_click
 
 from gateway import cli
-from gateway.documents import COST_OF_REPORT
+from gateway.costs import COST_OF_REPORT
 from gateway.schema import build_schema
 from gateway.settings import Settings
 from resolvers.metrics import METRICS, TIMESERIES_METRICS, Counter, Mean, Metric, Quotient

@@ -1,11 +1,14 @@
 """The Query root: seven reports and what they rest on, each handed the reader, the filters and the selection."""
 
 from collections.abc import Iterable
+from sys import getsizeof
 from typing import Annotated, Any
 
 import strawberry
+from graphql import ConstValueNode, GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
 from gateway import timing
 from gateway.context import Context
@@ -13,6 +16,7 @@ from gateway.plans import PlannedExecutor
 from resolvers.campaigns import LIMIT as BATCHES_LIMIT
 from resolvers.campaigns import BatchStatus, Campaigns, campaigns
 from resolvers.choices import Choices, choices
+from resolvers.errors import BadFilter
 from resolvers.filters import CampaignsFilters, Filters, HeatmapFilters, ReportFilters
 from resolvers.freshness import Freshness, freshness
 from resolvers.funnel import Funnel, funnel
@@ -38,9 +42,18 @@ NarrowedWeeks = Annotated[
 def _asked(info: Info, report: type, filters: ReportFilters | HeatmapFilters) -> tuple[Filters, Wanted]:
     with timing.stop("ask"):
         wanted = info.context.plans.once(
-            "wanted", info._raw_info.field_nodes, info.variable_values, lambda: selected(report, info.selected_fields)
+            "wanted", info._raw_info.field_nodes, info.variable_values, lambda: _wanted(report, info)
         )
-        return filters.resolve(info.context.today), wanted
+        try:
+            return filters.resolve(info.context.today), wanted
+        except BadFilter as error:
+            raise BadFilter(str(error), f"filters.{error.argument}") from None
+
+
+def _wanted(report: type, info: Info) -> tuple[Wanted, int]:
+    """What is selected of a report, and no less than the bytes that this takes."""
+    wanted = selected(report, info.selected_fields)
+    return wanted, 1_000 + sum(getsizeof(name) + getsizeof(metrics) for name, metrics in wanted.items())
 
 
 # A report is nullable so that one that fails leaves the others of the same dashboard standing.
@@ -119,6 +132,27 @@ class Query:
         return await choices(info.context.reader, asked, wanted)
 
 
+class Enum(CustomGraphQLEnumType):
+    """Strawberry's, which says of a value that is none of its own which there are, instead of guessing."""
+
+    def coerce_input_value(self, input_value: str, hide_suggestions: bool = True) -> Any:  # noqa: ARG002
+        """The member of a name in a variable."""
+        try:
+            return super().coerce_input_value(input_value, hide_suggestions=True)
+        except GraphQLError as error:
+            raise GraphQLError(self._with_values(error), error.nodes) from None
+
+    def coerce_input_literal(self, value_node: ConstValueNode, hide_suggestions: bool = True) -> Any:  # noqa: ARG002
+        """The member of a name in a document."""
+        try:
+            return super().coerce_input_literal(value_node, hide_suggestions=True)
+        except GraphQLError as error:
+            raise GraphQLError(self._with_values(error), error.nodes) from None
+
+    def _with_values(self, error: GraphQLError) -> str:
+        return f"{error.message} There are: {', '.join(self.values)}."
+
+
 class Schema(strawberry.Schema):
     """Strawberry's, silent: the endpoint logs what nobody expected, once and with the request's id."""
 
@@ -128,10 +162,14 @@ class Schema(strawberry.Schema):
 
 def build_schema(extensions: Iterable[Any] = ()) -> Schema:
     """The schema, with the extensions that each operation passes."""
-    checked: list[type[SchemaExtension]] = list(extensions)
-    return Schema(
+    passed: list[type[SchemaExtension]] = list(extensions)
+    schema = Schema(
         query=Query,
-        extensions=checked,
+        extensions=passed,
         execution_context_class=PlannedExecutor,
         config=StrawberryConfig(scalar_map=dict(SCALARS)),
     )
+    for kind in schema._schema.type_map.values():
+        if isinstance(kind, CustomGraphQLEnumType):
+            kind.__class__ = Enum
+    return schema

@@ -169,10 +169,10 @@ class Settings(BaseSettings):
         description="For demos: a token that the pages hand to everybody who opens them. Never in production.",
     )
     introspection: bool = Field(default=False, description="Answer introspection queries.")
-    graphql_remembered_text: int = Field(
-        default=400_000,
+    graphql_remembered_bytes: int = Field(
+        default=64_000_000,
         ge=0,
-        description="Characters of documents that are remembered, parsed and compiled: some 400 bytes of memory each.",
+        description="Memory for documents, parsed, compiled or found wrong, and persisted ones, of each process.",
     )
     graphql_max_body_bytes: int = Field(default=100_000, ge=1_000, description="Size of a request's body.")
     graphql_max_tokens: int = Field(default=4_000, ge=100, description="Lexical tokens of a document.")

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import AsyncExitStack, asynccontextmanager
+from time import perf_counter
 
 from gateway.errors import TooManyRequests
 
 TRY_AGAIN_SECONDS = 1
+SLICE_SECONDS = 0.002
+"""What a request may compute at a time while others wait for the same event loop."""
 
 
 class Turns:
@@ -69,3 +72,27 @@ class Turns:
                 place.set_result(None)
                 return
         self._free += 1
+
+
+class Slices:
+    """The event loop, shared: of those who compute for long only one does so in each of its rounds, user by user."""
+
+    def __init__(self, burst: int) -> None:
+        self._turns = Turns(1, burst)
+
+    @asynccontextmanager
+    async def shared(self, who: Hashable) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Gives what is to be awaited between two pieces of work: it returns when the next one may be done."""
+        began = perf_counter()
+        async with AsyncExitStack() as held:
+
+            async def next_piece() -> None:
+                nonlocal began
+                if perf_counter() - began < SLICE_SECONDS:
+                    return
+                await held.aclose()
+                await asyncio.sleep(0)
+                await held.enter_async_context(self._turns.turn(who))
+                began = perf_counter()
+
+            yield next_piece

@@ -107,9 +107,9 @@ async def campaigns(
         BadFilter: a limit outside 1 to 100, or an offset below 0.
     """
     if not 1 <= limit <= MOST:
-        raise BadFilter(f"limit must be 1 to {MOST}, not {limit}")
+        raise BadFilter(f"limit must be 1 to {MOST}, not {limit}", "limit")
     if offset < 0:
-        raise BadFilter(f"offset must be 0 or more, not {offset}")
+        raise BadFilter(f"offset must be 0 or more, not {offset}", "offset")
     stats, batches = await asyncio.gather(
         _stats(reader, filters, wanted), _batches(reader, filters, wanted, status, limit, offset)
     )

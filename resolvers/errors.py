@@ -12,6 +12,11 @@ class BadFilter(AnalyticsError):
 
     code = "BAD_FILTER"
 
+    def __init__(self, message: str, argument: str | None = None) -> None:
+        super().__init__(message)
+        self.argument = argument
+        """By its Python name, where one is to blame."""
+
 
 class Unavailable(AnalyticsError):
     """The database is away or too busy; the same question may be answered in a moment."""

@@ -69,11 +69,15 @@ class Filters:
         """
         if period is Period.CUSTOM:
             if start_date is None or end_date is None:
-                raise BadFilter("a custom period needs both a start date and an end date, as YYYY-MM-DD")
+                missing = "start_date" if start_date is None else "end_date"
+                raise BadFilter("a custom period needs both a start date and an end date, as YYYY-MM-DD", missing)
             if start_date > end_date:
-                raise BadFilter(f"the start date {start_date} lies after the end date {end_date}")
+                raise BadFilter(f"the start date {start_date} lies after the end date {end_date}", "start_date")
             if (end_date - start_date).days + 1 > LONGEST_RANGE_DAYS:
-                raise BadFilter(f"the range from {start_date} to {end_date} is longer than {LONGEST_RANGE_DAYS:,} days")
+                raise BadFilter(
+                    f"the range from {start_date} to {end_date} is longer than {LONGEST_RANGE_DAYS:,} days",
+                    "start_date",
+                )
             first, last = start_date, end_date
         else:
             first, last = today - timedelta(days=DAYS[period] - 1), today
@@ -123,7 +127,7 @@ class ReportFilters:
             BadFilter: dates without `period: CUSTOM`, or what `Filters.of` refuses.
         """
         if self.period is not Period.CUSTOM and (self.start_date or self.end_date):
-            raise BadFilter("startDate and endDate go with period: CUSTOM only")
+            raise BadFilter("startDate and endDate go with period: CUSTOM only", "period")
         return Filters.of(
             self.period,
             today=today,

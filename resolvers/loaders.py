@@ -127,7 +127,7 @@ async def _answered(read: Read, filters: Filters, questions: list[DailyQuestion]
     return answer
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=200)
 def _together(asked: frozenset[Grain], metrics: frozenset[str]) -> tuple[dict[str, str], Mapping[Grain, int]]:
     """What fills the statement's holes for these grains and metrics, and the mark of each grain's rows."""
     grains = [grain for grain in Grain if grain in asked]

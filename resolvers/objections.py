@@ -72,7 +72,7 @@ async def objections(reader: Reader, filters: Filters, wanted: Wanted, limit: in
         BadFilter: a limit outside 1 to 100.
     """
     if not 1 <= limit <= MOST:
-        raise BadFilter(f"limit must be 1 to {MOST}, not {limit}")
+        raise BadFilter(f"limit must be 1 to {MOST}, not {limit}", "limit")
     lists = [LISTS[name] for name in LISTS if name in wanted]
     totals = wanted.get("summary", frozenset()) | {total for _, total in lists}
     listed = f"f.kind = '{lists[0][0]}'" if len(lists) == 1 else "true" if lists else "false"

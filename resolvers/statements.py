@@ -45,7 +45,7 @@ def fill(text: str, sql: Mapping[str, str], values: Mapping[str, object]) -> tup
     return filled, [values[name] for name in names]
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=200)
 def _filled(text: str, sql: tuple[tuple[str, str], ...]) -> tuple[str, tuple[str, ...]]:
     """The filled text and the names of what it binds. The same few questions are asked over and over."""
     ours = dict(sql)
@@ -60,7 +60,7 @@ def _filled(text: str, sql: tuple[tuple[str, str], ...]) -> tuple[str, tuple[str
     return _HOLE.sub(place, text), tuple(places)
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=200)
 def summed(metrics: frozenset[str], relation: str) -> str:
     """The select list that adds up what these metrics follow from, over `call_counts` or the rollup's columns."""
     return (

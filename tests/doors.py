@@ -91,12 +91,15 @@ def check_error(response: httpx2.Response, status: int) -> str:
 
 
 def check_graphql_error(response: httpx2.Response, status: int, code: str) -> str:
-    """A GraphQL answer that is nothing but one error with this code. Gives the words."""
+    """A GraphQL answer that is nothing but one error with this code and the request's id. Gives the words."""
     assert response.status_code == status, response.text
     check_manners(response)
     body = response.json()
     assert set(body) == {"errors"}
     (error,) = body["errors"]
-    assert error["extensions"] == {"code": code}
+    shown = {"code": code, "requestId": response.headers["x-request-id"]}
+    if "retry-after" in response.headers:
+        shown["retryAfter"] = int(response.headers["retry-after"])
+    assert error["extensions"] == shown
     assert set(error) <= {"message", "extensions", "locations", "path"}
     return error["message"]

@@ -1,19 +1,13 @@
 """Documents within limits: what counts, through how many fragments, and that checking costs little whatever is sent."""
 
-import gc
-import tracemalloc
 from collections.abc import AsyncIterator
-from functools import partial
 from time import perf_counter
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from graphql import get_introspection_query, parse
 
-from gateway import documents
-from gateway.documents import COST_OF_REPORT, Documents, Extent, measure
-from gateway.schema import build_schema
+from gateway.costs import COST_OF_REPORT, Extent, measure
 from tests.conftest import Postgres
 from tests.doors import House, check_manners, furnished
 from tests.given import token
@@ -337,72 +331,3 @@ async def test_skip_and_include_decide_what_is_answered_and_read(house: House) -
     assert nothing.json() == {"data": {"__typename": "Query"}}
     assert "read;" not in nothing.headers["server-timing"]
     assert "read;" in (await house.post(TOTAL)).headers["server-timing"]
-
-
-async def test_a_document_is_checked_once_for_each_text_if_it_is_valid(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parsed: list[str] = []
-
-    def counting(text: str, **options: Any) -> Any:
-        parsed.append(text)
-        return parse(text, **options)
-
-    monkeypatch.setattr(documents, "parse", counting)
-    query = "query A($f: ReportFilters!) { overview(filters: $f) { period { label } } } query B { __typename }"
-    for period, label in (("TODAY", "today"), ("LAST_7_DAYS", "7d"), ("TODAY", "today")):
-        answer = await house.post(query, variables={"f": {"period": period}}, operationName="A")
-        assert answer.json()["data"]["overview"]["period"]["label"] == label
-    assert (await house.post(query, operationName="B")).json()["data"] == {"__typename": "Query"}
-    assert parsed == [query]
-    for _ in range(2):
-        await refused(house.gateway, house, "{ nothing }", "GRAPHQL_VALIDATION_FAILED")
-    assert parsed == [query] + ["{ nothing }"] * 4
-
-
-def _remembering(factory: partial[Documents], text: str) -> None:
-    """Passes a text through an extension of its own, as an operation does."""
-    extension = factory()
-    extension.execution_context = SimpleNamespace(  # type: ignore[assignment]
-        schema=SCHEMA,
-        query=text,
-        graphql_document=None,
-        pre_execution_errors=None,
-        _provided_operation_name=None,
-        context=SimpleNamespace(),
-    )
-    for _ in extension.on_parse():
-        pass
-
-
-SCHEMA = build_schema()
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    factory = Documents.within(settings_for("postgresql://nobody@nowhere/", graphql_remembered_text=2_000))
-    memory = factory.args[1]
-    for number in range(300):
-        _remembering(factory, f"{{ a{number}: __typename }}")
-        assert memory.currsize <= 2_000
-    assert 50 <= len(memory) <= 100
-    assert "{ a299: __typename }" in memory
-    assert "{ a0: __typename }" not in memory
-    _remembering(factory, "{ __typename }" + " " * 3_000)
-    assert len(memory) <= 100
-    for number in range(50):
-        _remembering(factory, f"{{ nothing{number} }}")
-    assert not any("nothing" in text for text in memory)
-
-
-def test_a_full_memory_is_some_hundred_megabytes_at_the_very_most() -> None:
-    settings = settings_for("postgresql://nobody@nowhere/")
-    factory = Documents.within(settings)
-    for text in ("{{ a{}: __typename }}", "{{ overview {{ summary {{ a{}: totalCalls contactRate }} }} }}"):
-        _remembering(factory, text.format("warm"))
-        tracemalloc.start()
-        for number in range(60):
-            _remembering(factory, text.format(number))
-        gc.collect()
-        used, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert used / (60 * len(text)) * settings.graphql_remembered_text < 150e6

@@ -236,7 +236,8 @@ async def test_even_what_breaks_everything_else_is_answered_in_its_doors_shape(
         assert ("retry-after" in headers) == (status == 503)
         answer = json.loads(body["body"])
         if path == "/graphql":
-            assert [error["extensions"] for error in answer["errors"]] == [{"code": code}]
+            assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
+            assert [error["extensions"]["requestId"] for error in answer["errors"]] == ["id"]
         else:
             assert set(answer) == ({"error"} if status == 503 else {"error", "details"})
         assert "secrets" not in json.dumps(answer)

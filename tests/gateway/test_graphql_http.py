@@ -65,9 +65,15 @@ def check_request_error(response: httpx2.Response, media_type: str, code: str) -
     body = response.json()
     assert set(body) == {"errors"}
     for error in body["errors"]:
-        assert error["extensions"] == {"code": code}
+        assert error["extensions"].keys() - {"argument"} == {"code", "requestId"}
+        assert error["extensions"].items() >= shown(response, code).items()
         assert "path" not in error
     return body["errors"][0]["message"]
+
+
+def shown(response: httpx2.Response, code: str) -> dict[str, Any]:
+    """The extensions of an error that says no more than this."""
+    return {"code": code, "requestId": response.headers["x-request-id"]}
 
 
 async def codes(house: House, query: str, **variables: Any) -> list[str]:
@@ -248,7 +254,7 @@ async def test_what_is_no_graphql_request_gets_400_in_both_media_types(house: Ho
         check_manners(answer, media_type)
         (error,) = answer.json()["errors"]
         assert set(answer.json()) == {"errors"}
-        assert error["extensions"] == {"code": "BAD_REQUEST"}
+        assert error["extensions"] == shown(answer, "BAD_REQUEST")
         assert len(error["message"]) < 200
 
 
@@ -269,7 +275,6 @@ async def test_null_and_unknown_entries_are_as_if_they_were_not_there(house: Hou
     for extra in (
         {"variables": None, "extensions": None, "operationName": None}, {"variables": {}, "extensions": {}},
         {"id": 5, "batch": [], "agency_id": str(uuid4())}, {"variables": {"unused": [{"a": 10**15}]}},
-        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "x"}}},
     ):  # fmt: skip
         assert (await post(house, {"query": TOTAL, **extra})).json()["data"]["overview"]
     answer = await get(house, query=TOTAL, variables="null", extensions="null")
@@ -350,7 +355,7 @@ async def test_refusals_of_the_caller_come_in_the_media_type_asked_for(house: Ho
             assert answer.status_code == status
             check_manners(answer, media_type)
             (error,) = answer.json()["errors"]
-            assert error["extensions"] == {"code": code}
+            assert error["extensions"] == shown(answer, code)
             assert "data" not in answer.json()
 
 
@@ -365,21 +370,27 @@ async def test_who_asks_too_often_is_told_when_to_return(house: House) -> None:
         assert (await gateway.get("overview", house.owner)).status_code == 429
 
 
-STRICT: Mapping[str, str] = {
-    'overview(filters: {startDate: "2026-02-01", endDate: "2026-02-02"}) { __typename }': "CUSTOM",
-    'overview(filters: {period: TODAY, startDate: "2026-02-01"}) { __typename }': "CUSTOM",
-    'objections(filters: {period: LAST_90_DAYS, endDate: "2026-02-01"}) { __typename }': "CUSTOM",
-    "timeseries(filters: {period: CUSTOM}) { __typename }": "both",
-    'funnel(filters: {period: CUSTOM, startDate: "2026-02-01"}) { __typename }': "both",
-    'quality(filters: {period: CUSTOM, endDate: "2026-02-01"}) { __typename }': "both",
-    'overview(filters: {period: CUSTOM, startDate: "2026-02-02", endDate: "2026-02-01"}) { __typename }': "after",
-    'overview(filters: {period: CUSTOM, startDate: "2023-02-15", endDate: "2026-02-15"}) { __typename }': "1,096",
-    "campaigns(limit: 0) { __typename }": "1 to 100",
-    "campaigns(limit: 101) { __typename }": "1 to 100",
-    "campaigns(limit: -5) { __typename }": "1 to 100",
-    "campaigns(offset: -1) { __typename }": "0 or more",
-    "objections(limit: 0) { __typename }": "1 to 100",
-    "objections(limit: 101) { __typename }": "1 to 100",
+STRICT: Mapping[str, tuple[str, str]] = {
+    'overview(filters: {startDate: "2026-02-01", endDate: "2026-02-02"}) { __typename }': ("CUSTOM", "filters.period"),
+    'overview(filters: {period: TODAY, startDate: "2026-02-01"}) { __typename }': ("CUSTOM", "filters.period"),
+    'objections(filters: {period: LAST_90_DAYS, endDate: "2026-02-01"}) { __typename }': ("CUSTOM", "filters.period"),
+    "timeseries(filters: {period: CUSTOM}) { __typename }": ("both", "filters.startDate"),
+    'funnel(filters: {period: CUSTOM, startDate: "2026-02-01"}) { __typename }': ("both", "filters.endDate"),
+    'quality(filters: {period: CUSTOM, endDate: "2026-02-01"}) { __typename }': ("both", "filters.startDate"),
+    'overview(filters: {period: CUSTOM, startDate: "2026-02-02", endDate: "2026-02-01"}) { __typename }': (
+        "after",
+        "filters.startDate",
+    ),
+    'overview(filters: {period: CUSTOM, startDate: "2023-02-15", endDate: "2026-02-15"}) { __typename }': (
+        "1,096",
+        "filters.startDate",
+    ),
+    "campaigns(limit: 0) { __typename }": ("1 to 100", "limit"),
+    "campaigns(limit: 101) { __typename }": ("1 to 100", "limit"),
+    "campaigns(limit: -5) { __typename }": ("1 to 100", "limit"),
+    "campaigns(offset: -1) { __typename }": ("0 or more", "offset"),
+    "objections(limit: 0) { __typename }": ("1 to 100", "limit"),
+    "objections(limit: 101) { __typename }": ("1 to 100", "limit"),
 }
 
 
@@ -388,8 +399,9 @@ async def test_a_filter_that_rest_would_read_leniently_is_an_error_with_a_code(h
     answer = await house.post(f"{{ {field} }}")
     assert answer.status_code == 200
     (error,) = answer.json()["errors"]
-    assert error["extensions"] == {"code": "BAD_FILTER"}
-    assert STRICT[field] in error["message"]
+    words, argument = STRICT[field]
+    assert error["extensions"] == {**shown(answer, "BAD_FILTER"), "argument": argument}
+    assert words in error["message"]
     assert error["path"] == [field.partition("(")[0]]
     assert answer.json()["data"] == {field.partition("(")[0]: None}
 
@@ -416,7 +428,7 @@ async def test_one_bad_report_leaves_the_others_standing(house: House) -> None:
     assert answer.status_code == 200
     assert answer.json()["data"] == {"bad": None, "overview": {"summary": {"totalCalls": 3}}}
     (error,) = answer.json()["errors"]
-    assert (error["path"], error["extensions"]) == (["bad"], {"code": "BAD_FILTER"})
+    assert (error["path"], error["extensions"]) == (["bad"], {**shown(answer, "BAD_FILTER"), "argument": "limit"})
 
 
 async def test_defaults_are_visible_in_the_schema(house: House) -> None:
@@ -532,7 +544,7 @@ async def test_no_failure_among_many_at_once_shows_its_own_words_and_each_is_log
                     "message": f"Something went wrong on our side; request id {id_}.",
                     "locations": [{"line": 1, "column": 3}],
                     "path": ["mine"],
-                    "extensions": {"code": "INTERNAL"},
+                    "extensions": {"code": "INTERNAL", "requestId": id_},
                 }
             ],
             "data": {"mine": None},
@@ -563,7 +575,7 @@ async def test_one_report_that_fails_leaves_the_others_standing(
         "heatmap": {"heatmap": [{"totalCalls": 2}]},
     }
     (error,) = answer.json()["errors"]
-    assert (error["path"], error["extensions"]) == (["campaigns"], {"code": "INTERNAL"})
+    assert (error["path"], error["extensions"]) == (["campaigns"], shown(answer, "INTERNAL"))
     assert len([entry for entry in logs if entry["log_level"] == "error"]) == 1
 
 
@@ -597,12 +609,17 @@ async def test_a_database_that_goes_away_gives_503_where_nothing_could_be_answer
                 assert int(answer.headers["retry-after"]) >= 1
                 # An answer that has `data` would have to be a 200.
                 assert set(answer.json()) == {"errors"}
-                assert [error["extensions"] for error in answer.json()["errors"]] == [{"code": "UNAVAILABLE"}]
+                away = {"retryAfter": int(answer.headers["retry-after"])}
+                assert [error["extensions"] for error in answer.json()["errors"]] == [
+                    {**shown(answer, "UNAVAILABLE"), **away}
+                ]
                 assert name not in answer.text
                 partly = await gateway.post(f"{{ __typename {TOTAL[1:]}", user, headers={"Accept": media_type})
                 assert partly.status_code == 200
                 assert partly.json()["data"] == {"__typename": "Query", "overview": None}
-                assert [error["extensions"] for error in partly.json()["errors"]] == [{"code": "UNAVAILABLE"}]
+                assert [error["extensions"] for error in partly.json()["errors"]] == [
+                    {**shown(partly, "UNAVAILABLE"), **away}
+                ]
         finally:
             await _rename(admin, f"{name}_away", name)
             await admin.close()

@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis
 import orjson
 import pytest
-from graphql import GraphQLObjectType, get_named_type, is_object_type, parse, validate
+from graphql import DocumentNode, GraphQLObjectType, get_named_type, is_object_type, parse, validate
 from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionResult
@@ -16,10 +16,12 @@ from strawberry.types import ExecutionResult
 from gateway import plans
 from gateway.context import Context
 from gateway.documents import Checked
+from gateway.memory import Memory
 from gateway.operations import Operations
 from gateway.plans import PlannedExecutor, Plans
 from gateway.replicas import Nodes
 from gateway.schema import Query, Schema, build_schema
+from gateway.turns import Slices
 from resolvers.reader import Database
 from resolvers.scalars import SCALARS
 from resolvers.statements import Row
@@ -29,7 +31,8 @@ from tests.doors import furnished
 from tests.given import NOW
 
 PLANNED = build_schema()
-OPERATIONS = Operations(PLANNED)
+MEMORY = Memory(64_000_000)
+OPERATIONS = Operations(PLANNED, MEMORY, Slices(100), suggests=False)
 STANDARD = Schema(query=Query, config=StrawberryConfig(scalar_map=dict(SCALARS)))
 HEAD = """query ($on: Boolean!, $off: Boolean = false, $filters: ReportFilters = {period: LAST_30_DAYS})
 { always: overview(filters: $filters) @include(if: $on) @skip(if: $off) { __typename } """
@@ -93,6 +96,14 @@ async def asking(server: Postgres) -> AsyncIterator[Asking]:
         await nodes.close()
 
 
+def remembered(document: DocumentNode) -> Checked:
+    """A document as it is after it was checked."""
+    checked = Checked(document=document)
+    checked.entry = MEMORY.keep(None, 1, lambda: None)
+    checked.plans = Plans(document, MEMORY, checked.entry)
+    return checked
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> str:
     """Any mixture of fields, aliases, fragments of both kinds, and switches; always valid."""
@@ -139,13 +150,14 @@ async def test_any_document_is_answered_as_the_standard_executor_answers_it(
 ) -> None:
     parsed = parse(document)
     hypothesis.assume(not validate(PLANNED._schema, parsed))
-    kept = Plans(parsed)
+    checked = remembered(parsed)
+    kept = checked.plans
     for on, off in switches:
         variables = {"on": on, "off": off}
         expected = await asking.ask(STANDARD, document, variables)
         assert await asking.ask(PLANNED, document, variables, kept) == expected
         for _ in range(2):
-            again = await asking.ask_again(OPERATIONS, Checked(parsed, [], kept), document, variables)
+            again = await asking.ask_again(OPERATIONS, checked, document, variables)
             assert again in (expected, None)
 
 
@@ -154,7 +166,7 @@ async def test_an_error_deep_in_a_list_is_located_and_nulls_what_it_must(asking:
     expected = orjson.loads(await asking.ask(STANDARD, document, {}))
     assert expected["data"]["timeseries"] is None
     assert expected["data"]["quality"]["trend"]
-    assert await asking.ask_again(OPERATIONS, Checked(parse(document), [], Plans()), document, {}) is None
+    assert await asking.ask_again(OPERATIONS, remembered(parse(document)), document, {}) is None
     (error,) = expected["errors"]
     assert error["path"] == ["timeseries", "data", 0, "emailsSent"]
     assert orjson.loads(await asking.ask(PLANNED, document, {})) == expected
@@ -182,31 +194,26 @@ async def test_every_report_is_read_by_plan(asking: Asking, monkeypatch: pytest.
     document = f"{{ {everything(PLANNED._schema.query_type)} }}"
     answer = await asking.ask(PLANNED, document, {})
     parsed = parse(document)
-    assert await asking.ask_again(OPERATIONS, Checked(parsed, [], Plans(parsed)), document, None) == answer
+    assert await asking.ask_again(OPERATIONS, remembered(parsed), document, None) == answer
     assert left == []
     assert answer == await asking.ask(STANDARD, document, {})
     assert "Overview" in left
 
 
-def test_what_is_remembered_of_a_document_is_bounded_whatever_its_variables_say() -> None:
-    names = [f"v{number}" for number in range(10)]
-    document = parse(
-        f"query ({' '.join(f'${name}: Boolean!' for name in names)}) "
-        f"{{ {' '.join(f'a{name}: __typename @include(if: ${name})' for name in names)} }}"
-    )
-    kept, node = Plans(document), document.definitions[0].selection_set.selections[0]
-    for number in range(200):
-        variables = {name: bool(number >> bit & 1) for bit, name in enumerate(names)}
-        assert kept.once("purpose", [node], variables, lambda: variables) == variables  # noqa: B023
-        assert kept.once("purpose", [node], variables, lambda: None) == variables
-        assert len(kept._variants) <= plans.REMEMBERED_VARIANTS
+def test_what_was_worked_out_is_worked_out_once_for_the_same_switches() -> None:
+    document = parse("query ($a: Boolean!, $b: Int) { x: __typename @include(if: $a) }")
+    kept, node = remembered(document).plans, document.definitions[0].selection_set.selections[0]
+    made: list[Mapping[str, Any]] = []
+    for variables in ({"a": True}, {"a": False}, {"a": True, "b": 1}, {"a": True}, {"a": False, "b": 2}):
+        assert kept.once("purpose", [node], variables, lambda: (made.append(variables), 1)) is None  # noqa: B023
+    assert made == [{"a": True}, {"a": False}]
 
 
 async def test_an_operation_asked_before_is_answered_by_plan_with_its_failures(asking: Asking) -> None:
     plain = """query A($f: ReportFilters!) { funnel(filters: $f) { funnel { totalCalls } } }
         query B($n: Int!, $f: ReportFilters!) { campaigns(filters: {period: TODAY}, limit: $n) { pagination { limit } }
         quality(filters: $f) { quality { avgDurationSeconds } } }"""
-    checked = Checked(parse(plain), [], Plans(parse(plain)))
+    checked = remembered(parse(plain))
     context = Context(asking.viewer, asking.nodes, asking.today)
     for name, variables in (
         ("A", {"f": {"period": "TODAY"}}),
@@ -225,6 +232,17 @@ async def test_an_operation_asked_before_is_answered_by_plan_with_its_failures(a
         {"query": plain, "variables": {"f": {"period": "TODAY"}}},  # which of the two?
         {"query": plain, "operationName": "C", "variables": {}},
         {"query": plain, "operationName": "A", "variables": {"f": {"period": "NEVER"}}},
-        {"query": plain, "operationName": "A", "variables": {"f": {"period": "TODAY"}, "more": "x" * 3_000}},
     ):
-        assert await OPERATIONS.answer(checked, asked, context) is None
+        refused = await OPERATIONS.answer(checked, asked, context)
+        assert refused
+        assert (refused.data, len(refused.errors or ())) == (None, 1)
+
+
+async def test_variables_that_are_too_long_to_be_remembered_are_answered_by_plan_too(asking: Asking) -> None:
+    checked = remembered(parse("query ($f: ReportFilters!) { funnel(filters: $f) { funnel { totalCalls } } }"))
+    context, before = Context(asking.viewer, asking.nodes, asking.today), len(OPERATIONS._known)
+    for more, kept in (("x" * 3_000, 0), ("x", 1)):
+        answer = await OPERATIONS.answer(checked, {"variables": {"f": {"period": "TODAY"}, "more": more}}, context)
+        assert answer
+        assert answer.data == {"funnel": {"funnel": {"totalCalls": 5}}}
+        assert len(OPERATIONS._known) == before + kept
