@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import asyncpg
 from asyncpg.connection import LoggedQuery
 
-from database.reach import CANNOT_CONNECT, way_to_server, why_unreachable
+from database.address import Address, AddressError, read_address
+from database.reach import CANNOT_CONNECT, connect, way_to_server, why_unreachable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # A schema of its own: in `public` Supabase's REST API would show the table, and another tool's may stand there.
@@ -69,18 +70,25 @@ async def unapplied(connection: asyncpg.Connection) -> list[str]:
     return [name for name in _files() if name not in done]
 
 
-@asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+def _read(dsn: str) -> Address:
     try:
-        connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+        return read_address(dsn)
+    except AddressError as error:
+        raise MigrationError(f"DATABASE_URL: {error}.") from None
+
+
+@asynccontextmanager
+async def _connected(address: Address) -> AsyncIterator[asyncpg.Connection]:
+    try:
+        connection = await connect(address, CONNECT_SECONDS)
     except CANNOT_CONNECT as error:
-        raise MigrationError(why_unreachable(dsn, error)) from None
+        raise MigrationError(why_unreachable(address, error)) from None
     try:
         yield connection
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(f"This role may not read the record of migrations: {error}.") from None
     except CANNOT_CONNECT as error:
-        raise MigrationError(why_unreachable(dsn, error)) from None
+        raise MigrationError(why_unreachable(address, error)) from None
     finally:
         await connection.close(timeout=CONNECT_SECONDS)
 
@@ -111,13 +119,14 @@ async def _applied(connection: asyncpg.Connection, record: str) -> set[str]:
 
 
 async def _pending(dsn: str) -> list[str]:
-    async with _connected(dsn) as connection:
+    async with _connected(_read(dsn)) as connection:
         return await unapplied(connection)
 
 
 async def _prepared(dsn: str) -> dict[str, str] | None:
     """The environment for dbmate, or none when there is nothing to do."""
-    async with _connected(dsn) as connection:
+    address = _read(dsn)
+    async with _connected(address) as connection:
         # Before the record: while another run is under way, tables seen here are in the record read after.
         there = [name for name in ("agencies", "users", "calls") if await _exists(connection, f"public.{name}")]
         missing = await unapplied(connection)
@@ -134,12 +143,12 @@ async def _prepared(dsn: str) -> dict[str, str] | None:
             raise MigrationError(
                 f"New tables would go to the schema {schema}, not to public. Set this role's search_path to public."
             )
-        if await way_to_server(connection, dsn, CONNECT_SECONDS) == "transaction":
+        if await way_to_server(connection, address, CONNECT_SECONDS) == "transaction":
             raise MigrationError(
                 "DATABASE_URL leads to a transaction pooler, where the lock that keeps two migrations apart gets lost. "
                 "Migrate over a direct connection (on Supabase: port 5432)."
             )
-        return await _environment(connection, dsn)
+        return await _environment(connection, address)
 
 
 def _foreign(tables: list[str]) -> str:
@@ -156,29 +165,25 @@ def _foreign(tables: list[str]) -> str:
     )
 
 
-async def _environment(connection: asyncpg.Connection, dsn: str) -> dict[str, str]:
+async def _environment(connection: asyncpg.Connection, address: Address) -> dict[str, str]:
     """Leads dbmate to the server that asyncpg found, with the password outside the URL.
 
     The two read a DSN differently (default host, socket folders, several hosts, sslmode), so dbmate gets what asyncpg
-    made of it, told through its query log. `prefer` is what asyncpg takes for a missing sslmode, and dbmate loses the
-    brackets of an IPv6 address unless it comes as a parameter.
+    made of it, told through its query log. dbmate loses the brackets of an IPv6 address unless it comes as a parameter.
     """
     told: asyncio.Future[LoggedQuery] = asyncio.get_running_loop().create_future()
     with connection.query_logger(told.set_result):
         await connection.execute("select 1")
-    address, params = (await told).conn_addr, (await told).conn_params
+    place, params = (await told).conn_addr, (await told).conn_params
     query = dict(params.server_settings or {})
-    if isinstance(address, str):
-        query["host"], _, query["port"] = address.rpartition("/.s.PGSQL.")
+    if isinstance(place, str):
+        query["host"], _, query["port"] = place.rpartition("/.s.PGSQL.")
     else:
-        query["host"], query["port"] = address[0], str(address[1])
-        query["sslmode"] = params.sslmode.name.replace("_", "-") if params.sslmode is not None else "prefer"
-        query |= {name: value for name, value in parse_qsl(urlsplit(dsn).query) if name.startswith("ssl")}
-    # asyncpg has taken the PG… variables into account, and dbmate would take them otherwise.
-    keep = {"PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"}
-    environment = {
-        name: value for name, value in os.environ.items() if name in keep or not name.startswith(("PG", "DBMATE_"))
-    }
+        query["host"], query["port"] = place[0], str(place[1])
+        said = dict(parse_qsl(urlsplit(address.servers[0].dsn).query))
+        query |= {name: said[name] for name in ("sslmode", "sslrootcert", "sslcert", "sslkey") if name in said}
+    # The PG… variables have been taken into account, and dbmate would take them otherwise.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "DBMATE_"))}
     environment["DATABASE_URL"] = (
         f"postgres://{quote(params.user, safe='')}@/{quote(params.database, safe='')}"
         f"?{urlencode(query, quote_via=quote)}"

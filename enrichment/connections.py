@@ -2,8 +2,13 @@
 
 import asyncpg
 import stamina
+import structlog
 
+from database.address import read_address
 from database.lost import LOST
+from database.reach import Servers
+
+log = structlog.get_logger()
 
 STATEMENT_SECONDS = 60.0
 
@@ -28,23 +33,25 @@ class Connections:
 
     async def open(self) -> None:
         """Prepares the pool; connects to nothing yet."""
+        address = read_address(self._dsn)
+        # Folds and repairs have to see what others commit meanwhile, whatever the database's default is.
+        session = {"jit": "off", "default_transaction_isolation": "read committed"}
+        if not address.names_application:
+            session["application_name"] = "voice-analytics-worker"
         self._pool = await asyncpg.create_pool(
-            self._dsn,
+            connect=Servers(address, self._tell),
             min_size=0,
             max_size=self._size,
             timeout=10,
             command_timeout=STATEMENT_SECONDS,
             max_inactive_connection_lifetime=60,
             statement_cache_size=0 if self._pooled else 100,
-            # Folds and repairs have to see what others commit meanwhile, whatever the database's default is.
-            server_settings={}
-            if self._pooled
-            else {
-                "application_name": "voice-analytics-worker",
-                "jit": "off",
-                "default_transaction_isolation": "read committed",
-            },
+            server_settings={} if self._pooled else session,
         )
+
+    def _tell(self, reason: str) -> None:
+        if self._attempts is None:  # otherwise it is raised, and told by whoever hears of it
+            log.error("database.unreachable", reason=reason)
 
     async def close(self) -> None:
         """Closes every connection."""

@@ -282,7 +282,10 @@ def _retry_after(response: httpx2.Response, default: float) -> float:
         seconds = float(asked)
     else:
         try:
-            seconds = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+            # From the moment that it was said, by the clock of who says it: ours may be another's.
+            said = response.headers.get("Date")
+            now = parsedate_to_datetime(said) if said else datetime.now(UTC)
+            seconds = (parsedate_to_datetime(asked) - now).total_seconds()
         except (ValueError, TypeError):  # TypeError: a date without a zone
             return default
     # At least a second, lest a date that has just passed makes us hammer it.

@@ -210,6 +210,9 @@ class Worker:
     async def _keep_alive(self) -> None:
         """Asks for more time for what is held, lets go of what is lost, and returns what others have lost."""
         while True:
+            # Otherwise they would wait until the clock is there again.
+            if jobs := await self._queue.set_clock_right():
+                log.warning("the database's clock was ahead and has been set back", jobs=jobs)
             await asyncio.sleep(self._options.lease_seconds / 3)
             held = {job_id: lane for lane in self._lanes for job_id in lane.held}
             kept = await self._queue.extend(held) if held else set()

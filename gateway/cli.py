@@ -2,25 +2,30 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from database.migrate import migrate
+from database.address import read_address
+from database.migrate import CONNECT_SECONDS, migrate
+from database.reach import connect
 from database.rebuild import rebuild
 from gateway import cli_enrichment
 from gateway import demo as demonstration
 from gateway import doctor as examination
 from gateway.errors import SettingsError
 from gateway.explained import explained
+from gateway.logs import configure
 from gateway.serve import serve as run_server
 from gateway.settings import Need, Settings, read_settings
+from gateway.signals import Signals
 from gateway.tokens import mint
 from gateway.workers import serve_by_workers
 
@@ -28,14 +33,33 @@ DATABASE_ONLY: tuple[Need, ...] = ("database",)
 DEMO_SEED = 20260101
 
 app = typer.Typer(
-    help="An analytics gateway for voice-AI calling platforms: GraphQL and the legacy REST endpoints.",
+    help="An analytics gateway for voice-AI calling platforms: GraphQL and the legacy REST endpoints.\n\n"
+    "Exit codes: 0 when done, and when ended by SIGTERM or Ctrl-C; 1 when something is found to be wrong (doctor, "
+    "reconcile) or no server process stays; 2 when it cannot be done as things are, with the reason.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 out, err = Console(), Console(stderr=True)
 
+log = structlog.get_logger()
+
 DataDir = Annotated[Path, typer.Option(help="Where the demo keeps its database.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gateway {version('voice-analytics-gateway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def gateway(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Only there for the option."""
 
 
 @app.command()
@@ -49,7 +73,14 @@ def serve(
     given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     with explained():
         read = read_settings(**given)
-        (run_server if read.workers == 1 else serve_by_workers)(read)
+        configure(read)
+        for remark in read.remarks():
+            log.warning("settings", remark=remark)
+        if read.workers == 1:
+            Signals()  # heard from now on, and after uvicorn has ended what was under way
+            run_server(read)
+        else:
+            serve_by_workers(read)
 
 
 @app.command()
@@ -125,7 +156,7 @@ def rebuild_command(
     """Recount the daily rollups from the calls and repair what differs. Writers need not stop."""
 
     async def run() -> int:
-        connection = await asyncpg.connect(_url(read_settings(needs=DATABASE_ONLY)), statement_cache_size=0)
+        connection = await connect(read_address(_url(read_settings(needs=DATABASE_ONLY))), CONNECT_SECONDS)
         try:
             with Progress(
                 TextColumn("recounting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err

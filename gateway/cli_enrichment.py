@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import asyncpg
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
@@ -26,8 +27,11 @@ from gateway.errors import SettingsError
 from gateway.explained import explained
 from gateway.logs import configure
 from gateway.settings import Need, Settings, read_settings
+from gateway.signals import Signals
 
 _T = TypeVar("_T")
+
+log = structlog.get_logger()
 
 out, err = Console(), Console(stderr=True)
 
@@ -47,9 +51,12 @@ def worker(
     data_dir: DataDir = demonstration.DATA_DIR,
 ) -> None:
     """Analyse calls as they end, and recount the last days every 6 hours, until Ctrl-C. Start as many as you like."""
+    Signals()  # heard from the beginning; the worker then listens itself
     with explained():
         settings = _settings(data_dir, "analyser")
         configure(settings)
+        for remark in settings.remarks():
+            log.warning("settings", remark=remark)
         asyncio.run(writing.run_worker(settings, drain=drain, until_input_ends=until_input_ends))
 
 

@@ -11,7 +11,9 @@ import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
+from database.address import read_address
 from database.lost import LOST
+from database.reach import Servers
 from gateway.deadlines import Deadlines
 from gateway.settings import Settings
 from resolvers.errors import TimedOut, Unavailable
@@ -39,6 +41,8 @@ class Pool:
         self, settings: Settings, on_read: Callable[[float], None] | None = None, *, replica: bool = False
     ) -> None:
         self._is_replica = replica
+        self._address = read_address(settings.database_url.get_secret_value(), standby=replica)
+        self._servers = Servers(self._address, self._tell)
         self._settings = settings
         self._on_read = on_read or _unheard
         self._pool: asyncpg.Pool | None = None
@@ -61,14 +65,15 @@ class Pool:
     async def open(self) -> None:
         """Prepares the pool. Connects to nothing yet, so that a database that is away at start comes in later."""
         session = {
-            "application_name": "voice-analytics-gateway",
             "default_transaction_read_only": "on",
             "statement_timeout": str(self._limit_ms),
             "timezone": "UTC",
             "jit": "off",
         }
+        if not self._address.names_application:
+            session["application_name"] = "voice-analytics-gateway"
         self._pool = await asyncpg.create_pool(
-            self._settings.database_url.get_secret_value(),
+            connect=self._connect,
             min_size=0,
             max_size=self._settings.database_pool_size,
             timeout=self._patience,
@@ -152,6 +157,15 @@ class Pool:
                     loop = asyncio.get_running_loop()
                     self._in_hand_until = loop.call_later(_IN_HAND_SECONDS, self._let_go, pool)
         return cast("Sequence[Row]", rows)
+
+    async def _connect(self, dsn: str | None = None, **options: Any) -> asyncpg.Connection:
+        try:
+            return await self._servers(dsn, **options)
+        except asyncpg.TargetServerAttributeNotMatched:
+            raise Unavailable(_NO_PRIMARY) from None
+
+    def _tell(self, reason: str) -> None:
+        log.error("database.unreachable", replica=self._is_replica, reason=reason)
 
     async def _begin_on(self, connection: PoolConnectionProxy) -> None:
         try:

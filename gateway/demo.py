@@ -32,7 +32,7 @@ from gateway.errors import SettingsError
 from gateway.logs import configure
 from gateway.serve import bound, server_config
 from gateway.settings import Settings, read_settings
-from gateway.signals import Signals
+from gateway.signals import Signals, Stopped
 from gateway.tokens import mint
 
 DATABASE = "gateway"
@@ -43,7 +43,7 @@ _err = Console(stderr=True)
 
 
 def run_demo(port: int, host: str, data_dir: Path, reset: bool, seed: int) -> None:
-    """Serve the demo from `data_dir` until Ctrl-C (returns) or SIGTERM (exits with 143); both leave nothing running.
+    """Serve the demo from `data_dir` until Ctrl-C or SIGTERM (raises `Stopped`), which leave nothing running.
 
     Raises:
         SettingsError: the port cannot be had, or a setting of the environment is wrong.
@@ -69,8 +69,9 @@ def run_demo(port: int, host: str, data_dir: Path, reset: bool, seed: int) -> No
                 with working(server.dsn(DATABASE), data_dir):
                     announce = partial(_announce, settings, data_dir, prepared)
                     _serve(settings, listener, signals, announce, server.dsn(DATABASE))
-    except KeyboardInterrupt:
+    except Stopped:
         _err.print("Stopped.")
+        raise
 
 
 def run_psql(data_dir: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import asyncpg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.children import python
 
 LOG = "worker.log"
 _STOP_SECONDS = 5.0
@@ -23,7 +24,7 @@ def working(dsn: str, data_dir: Path) -> Iterator[None]:
     environment = os.environ | {"DATABASE_URL": dsn, "DATABASE_POOLER": "none"}
     with (data_dir / LOG).open("ab") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "worker", "--until-input-ends"],
+            python("gateway", "worker", "--until-input-ends"),
             # It reads the other end of a pipe of ours, which the system closes when we are gone, even if killed.
             stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True,
         )  # fmt: skip

@@ -11,8 +11,9 @@ import asyncpg
 from rich.table import Table
 from rich.text import Text
 
+from database.address import SUPABASES_POOLER_PORT, Address, read_address
 from database.migrate import unapplied
-from database.reach import CANNOT_CONNECT, lost_settings, way_to_server, why_unreachable
+from database.reach import CANNOT_CONNECT, connect, lost_settings, way_to_server, why_unreachable
 from gateway.auth import LEEWAY_SECONDS
 from gateway.doctor_counting import examine_children, examine_counting, examine_folds
 from gateway.doctor_issuer import examine_issuer
@@ -84,7 +85,7 @@ class Finding:
 @dataclass(frozen=True)
 class _Patient:
     settings: Settings
-    dsn: str
+    address: Address
     connection: asyncpg.Connection
 
     async def relations(self) -> Mapping[str, Mapping[str, Any]]:
@@ -132,12 +133,12 @@ async def _bounded(check: str, examination: Awaitable[Finding | Sequence[Finding
 
 
 async def _database(settings: Settings) -> list[Finding]:
-    dsn = settings.database_url.get_secret_value()
+    address = read_address(settings.database_url.get_secret_value())
     try:
-        connection = await asyncpg.connect(dsn, timeout=CHECK_SECONDS, statement_cache_size=0)
+        connection = await connect(address, CHECK_SECONDS)
     except CANNOT_CONNECT as error:
-        return [Finding(False, "database", why_unreachable(dsn, error))]
-    patient = _Patient(settings, dsn, connection)
+        return [Finding(False, "database", why_unreachable(address, error))]
+    patient = _Patient(settings, address, connection)
     findings = []
     try:
         for name, check in _CHECKS.items():
@@ -151,10 +152,16 @@ async def _database(settings: Settings) -> list[Finding]:
 
 
 async def _reached(patient: _Patient) -> Finding:
-    asks = "select current_user, current_database(), has_schema_privilege('public', 'usage'), pg_is_in_recovery()"
-    [(role, database, usable, is_standby)] = await patient.connection.fetch(asks)
+    asks = (
+        "select current_user, current_database(), has_schema_privilege('public', 'usage'), pg_is_in_recovery(), "
+        "'public' = any(current_schemas(false)), current_setting('search_path')"
+    )
+    [(role, database, usable, is_standby, looks_there, path)] = await patient.connection.fetch(asks)
     if not usable:
         return Finding(False, "database", f"{role} may not use the schema public: grant usage on schema public to it.")
+    if not looks_there:
+        words = f"{role} looks for tables in {path or 'no schema'} (search_path), and they are in public. Take that out"
+        return Finding(False, "database", f"{words} of DATABASE_URL, or: alter role {role} set search_path to public.")
     version = patient.connection.get_server_version()
     words = f"PostgreSQL {version.major}.{version.micro}, database {database}, as {role}."
     if version.major < OLDEST_POSTGRESQL:
@@ -166,9 +173,9 @@ async def _reached(patient: _Patient) -> Finding:
 
 
 async def _pooler(patient: _Patient) -> Finding:
-    way = await way_to_server(patient.connection, patient.dsn, CHECK_SECONDS)
-    lost = None if way == "transaction" else await lost_settings(patient.dsn, CHECK_SECONDS)
-    supabase = way == "session" and "6543" in patient.dsn.rpartition("@")[2]
+    way = await way_to_server(patient.connection, patient.address, CHECK_SECONDS)
+    lost = None if way == "transaction" else await lost_settings(patient.address, CHECK_SECONDS)
+    supabase = way == "session" and any(server.port == SUPABASES_POOLER_PORT for server in patient.address.servers)
     if patient.settings.database_pooler == "transaction":
         if way == "transaction" or lost or supabase:
             return Finding(True, "pooler", "One that needs DATABASE_POOLER=transaction, as is set.")

@@ -7,7 +7,8 @@ from time import monotonic
 
 import asyncpg
 
-from database.reach import CANNOT_CONNECT, why_unreachable
+from database.address import read_address
+from database.reach import CANNOT_CONNECT, connect, why_unreachable
 from gateway.replicas import has_replayed
 from gateway.settings import Settings
 
@@ -27,17 +28,18 @@ async def examine_replicas(settings: Settings, relations: Sequence[str], seconds
     return [(ok, f"{number}: {words}") for number, (ok, words) in enumerate(found, start=1)]
 
 
-async def _examine(dsn: str, settings: Settings, relations: Sequence[str], seconds: float) -> Verdict:
+async def _examine(url: str, settings: Settings, relations: Sequence[str], seconds: float) -> Verdict:
+    address = read_address(url, standby=True)
     try:
-        replica = await _connect(dsn, seconds)
+        replica = await connect(address, seconds)
     except CANNOT_CONNECT as error:
-        return False, why_unreachable(dsn, error).replace("DATABASE_URL", "DATABASE_REPLICA_URLS")
+        return False, why_unreachable(address, error).replace("DATABASE_URL", "DATABASE_REPLICA_URLS")
     try:
         if not await replica.fetchval("select pg_is_in_recovery()"):
             return False, "This is no standby, so it is never read. Take it out of DATABASE_REPLICA_URLS."
         seen = {row["name"] for row in await replica.fetch(_RELATIONS, list(relations)) if row["may_read"]}
         try:
-            primary = await _connect(settings.database_url.get_secret_value(), seconds)
+            primary = await connect(read_address(settings.database_url.get_secret_value()), seconds)
         except CANNOT_CONNECT:
             return None, f"Could not be compared: the primary cannot be reached. {await _last_commit(replica)}"
         try:
@@ -101,7 +103,3 @@ async def _last_commit(replica: asyncpg.Connection) -> str:
 async def _state(replica: asyncpg.Connection) -> asyncpg.Record:
     [state] = await replica.fetch(_STATE)
     return state
-
-
-async def _connect(dsn: str, seconds: float) -> asyncpg.Connection:
-    return await asyncpg.connect(dsn, timeout=seconds, statement_cache_size=0)

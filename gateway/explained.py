@@ -23,5 +23,7 @@ def explained() -> Iterator[None]:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        typer.echo(f"The database cannot be used: {error}\nTry: gateway doctor", err=True)
+        # Why no connection came about is noted in words (database.reach).
+        words = " ".join(getattr(error, "__notes__", [])) or str(error)
+        typer.echo(f"The database cannot be used: {words}\nTry: gateway doctor", err=True)
         raise typer.Exit(2) from None

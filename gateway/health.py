@@ -57,7 +57,12 @@ async def _unready(pool: Pool) -> str | None:
         (row,) = await pool.fetch(_READY)
     except Unavailable as error:
         return str(error)
-    except asyncpg.PostgresError:
+    except asyncpg.PostgresError as error:
+        log.error("database.refuses", error=str(error))  # noqa: TRY400 - the database's words say it all
+        return "the database refuses what it is asked; ask `gateway doctor`"
+    if row["elsewhere"]:
+        return "this role does not look into the schema public, where the tables are; ask `gateway doctor`"
+    if row["missing"]:
         return "the database has not the tables that are needed; run `gateway migrate`, or ask `gateway doctor`"
     return "row security hides the rows from this role; ask `gateway doctor`" if row["hidden"] else None
 

@@ -26,6 +26,7 @@ def printed() -> Mapping[Path, str]:
         ROOT / "docs" / "cli.md": _command_line(),
         ROOT / "docs" / "graphql.md": _between(ROOT / "docs" / "graphql.md", costs=_costs(), scalars=_scalars()),
         ROOT / "README.md": _between(ROOT / "README.md", settings=_settings()),
+        ROOT / "compose.yaml": _between(ROOT / "compose.yaml", indent="  ", settings=_passed_on()),
     }
 
 
@@ -84,7 +85,19 @@ def _env_example() -> str:
             f"# {field.description}",
             f"{'' if name == 'database_url' else '# '}{name.upper()}={_default(name)}",
         ]
+    lines += [
+        "",
+        "# Of compose.yaml alone: the password of its database, and where the gateway shows on this machine.",
+        "# POSTGRES_PASSWORD=only-on-this-network",
+        "# GATEWAY_PORT=8000",
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _passed_on() -> str:
+    """What docker compose hands on to the containers, where it is set; what they decide themselves stands below it."""
+    own = ("database_url", "host", "port")
+    return "\n".join(f"  {name.upper()}:" for name in Settings.model_fields if name not in own)
 
 
 def _default(name: str) -> str:
@@ -118,11 +131,13 @@ def _command_line() -> str:
     return get_docs_for_click(obj=command, ctx=context, name="gateway", title="The command line")
 
 
-def _between(path: Path, **parts: str) -> str:
-    """A file with what stands between the two markers of each part replaced."""
+def _between(path: Path, *, indent: str | None = None, **parts: str) -> str:
+    """A file with what stands between the two markers of each part replaced; in YAML they are indented comments."""
     whole = path.read_text("utf-8")
     for name, text in parts.items():
         begin, end = f"<!-- {name}: printed from the code -->", f"<!-- /{name} -->"
+        if indent is not None:
+            begin, end = f"{indent}# {begin}", f"{indent}# {end}"
         before, _, rest = whole.partition(begin)
         whole = f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}"
     return whole

@@ -12,6 +12,7 @@ from time import monotonic
 import asyncpg
 import structlog
 
+from database.address import read_address
 from gateway.db import Pool, Row
 from gateway.settings import Settings
 from resolvers.errors import TimedOut, Unavailable
@@ -73,7 +74,10 @@ class Nodes:
         self._probe = Pool(_probing(settings))
         self._replicas = []
         for number, url in enumerate(settings.database_replica_urls, start=1):
-            there = settings.model_copy(update={"database_url": url})
+            pooler = "transaction" if read_address(url.get_secret_value(), standby=True).pools_transactions else None
+            there = settings.model_copy(
+                update={"database_url": url, "database_pooler": pooler or settings.database_pooler}
+            )
             self._replicas.append(
                 _Replica(number, Pool(there, on_read, replica=True), Pool(_probing(there), replica=True))
             )

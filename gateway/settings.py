@@ -1,36 +1,44 @@
 """One frozen, typed settings object, read from the environment; nothing else in the program reads it."""
 
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import limits
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from database.address import AddressError, read_address
 from gateway.errors import SettingsError
+from gateway.local import is_a_developers_own
 
 Need = Literal["database", "issuer", "analyser"]
 
+_PUBLIC = "this secret is printed in public documentation; use your project's own"
+_BETWEEN_URLS = re.compile(r"[\s,]+(?=[\"']?[A-Za-z][\w+.:-]*://)")
+LOCAL_SECRET = "super-secret-jwt-token-with-at-least-32-characters-long"  # noqa: S105 - the very opposite
+"""With this one the Supabase CLI signs the tokens of every project that it runs on a developer's machine."""
 # Secrets that are printed in public documentation: whoever reads them can mint a token for any agency.
-PUBLIC_SECRETS = frozenset(
-    {
-        "super-secret-jwt-token-with-at-least-32-characters-long",
-        "your-super-secret-jwt-token-with-at-least-32-characters-long",
-    }
-)
+PUBLIC_SECRETS = frozenset({LOCAL_SECRET, "your-super-secret-jwt-token-with-at-least-32-characters-long"})
 
 
-def _postgres_url(value: SecretStr) -> SecretStr:
-    if value.get_secret_value() and not value.get_secret_value().startswith(("postgres://", "postgresql://")):
-        raise ValueError("a URL that begins with postgresql:// is expected")
+def _primary(value: SecretStr) -> SecretStr:
+    if value.get_secret_value():
+        read_address(value.get_secret_value())
+    return value
+
+
+def _replica(value: SecretStr) -> SecretStr:
+    read_address(value.get_secret_value(), standby=True)
     return value
 
 
 def _unguessable(value: SecretStr) -> SecretStr:
     secret = value.get_secret_value()
-    if secret in PUBLIC_SECRETS:
-        raise ValueError("this secret is printed in public documentation; use your project's own")
+    if secret in PUBLIC_SECRETS - {LOCAL_SECRET}:
+        raise ValueError(_PUBLIC)
     if len(secret.encode()) < 32:
         raise ValueError("at least 32 bytes are needed for HS256 (RFC 7518, section 3.2)")
     return value
@@ -50,7 +58,8 @@ def _origins(value: object) -> object:
 
 
 def _urls(value: object) -> object:
-    return _parts(value) if isinstance(value, str) else value
+    """Several addresses in one text: one ends where the next begins, as each may have commas of its own."""
+    return tuple(filter(None, _BETWEEN_URLS.split(value.strip(", \n")))) if isinstance(value, str) else value
 
 
 def _parts(value: str) -> tuple[str, ...]:
@@ -62,7 +71,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
-    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = Field(
+    database_url: Annotated[SecretStr, AfterValidator(_primary)] = Field(
         default=SecretStr(""),
         description="Where PostgreSQL is, as postgresql://user:password@host:port/database. Required.",
     )
@@ -77,7 +86,7 @@ class Settings(BaseSettings):
         description="Connections at most, by process. More than twice the database's cores only adds latency.",
     )
     database_replica_urls: Annotated[
-        tuple[Annotated[SecretStr, AfterValidator(_postgres_url)], ...], NoDecode, BeforeValidator(_urls)
+        tuple[Annotated[SecretStr, AfterValidator(_replica)], ...], NoDecode, BeforeValidator(_urls)
     ] = Field(
         default=(),
         description="Read replicas of DATABASE_URL, as it is written, separated by commas (docs/scaling.md).",
@@ -230,6 +239,37 @@ class Settings(BaseSettings):
         default="json", description="`json`: a line an event; `console`: for people."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_address_says(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What parameters of DATABASE_URL say of other settings counts where those are not set."""
+        url = given.get("database_url")
+        try:
+            address = read_address(url.get_secret_value() if isinstance(url, SecretStr) else url or "")
+        except AddressError:
+            return given  # for the field's own check
+        said: dict[str, Any] = {"database_pool_size": address.pool_size} if address.pool_size else {}
+        if address.pools_transactions:
+            said["database_pooler"] = "transaction"
+        return said | given
+
+    @model_validator(mode="after")
+    def _no_public_secret(self) -> Self:
+        urls = [self.database_url, *self.database_replica_urls] if self.database_url.get_secret_value() else []
+        issuers = [url.host or "" for url in (self.supabase_url, self.supabase_jwks_url) if url]
+        databases = [read_address(url.get_secret_value(), standby=url is not self.database_url) for url in urls]
+        if self.has_local_secret and not is_a_developers_own(databases, issuers, self.host):
+            raise ValueError(
+                f"SUPABASE_JWT_SECRET: {_PUBLIC}. It is the Supabase CLI's and is taken only while DATABASE_URL, "
+                "SUPABASE_URL and HOST are all of this machine (127.0.0.1, localhost)"
+            )
+        return self
+
+    @property
+    def has_local_secret(self) -> bool:
+        """Whether tokens are checked with the secret that the Supabase CLI uses, and everybody knows."""
+        return self.supabase_jwt_secret is not None and self.supabase_jwt_secret.get_secret_value() == LOCAL_SECRET
+
     @property
     def jwks_url(self) -> str | None:
         """Where the issuer publishes its keys; none when only the shared secret is used."""
@@ -238,6 +278,19 @@ class Settings(BaseSettings):
         if self.supabase_url:
             return str(self.supabase_url).rstrip("/") + "/auth/v1/.well-known/jwks.json"
         return None
+
+    def remarks(self) -> list[str]:
+        """What whoever starts this should know about settings that are not quite what they seem."""
+        remarks = []
+        for name, url in (
+            ("DATABASE_URL", self.database_url),
+            *(("DATABASE_REPLICA_URLS", url) for url in self.database_replica_urls),
+        ):
+            if ignored := read_address(url.get_secret_value(), standby=url is not self.database_url).ignored:
+                remarks.append(f"{name}: nothing here uses {', '.join(ignored)}")
+        if self.has_local_secret:
+            remarks.append("SUPABASE_JWT_SECRET is the Supabase CLI's, which everybody knows: for this machine alone")
+        return remarks
 
     def shown(self) -> dict[str, str]:
         """Each setting by its variable's name, secrets hidden."""
@@ -263,7 +316,7 @@ def read_settings(*, needs: Collection[Need] = ("database", "issuer"), **given: 
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        raise SettingsError(_list(_wrong(str(fault["loc"][0]), fault["msg"]) for fault in error.errors())) from None
+        raise SettingsError(_list(_worded(fault) for fault in error.errors())) from None
     missing = []
     if "database" in needs and not settings.database_url.get_secret_value():
         missing.append(_wrong("database_url", "is missing"))
@@ -279,9 +332,14 @@ def read_settings(*, needs: Collection[Need] = ("database", "issuer"), **given: 
     return settings
 
 
+def _worded(fault: ErrorDetails) -> str:
+    reason = fault["msg"].removeprefix("Value error, ")
+    # Of several settings together, which the reason names itself.
+    return _wrong(str(fault["loc"][0]), reason) if fault["loc"] else f"{reason}."
+
+
 def _wrong(name: str, reason: str) -> str:
-    words = Settings.model_fields[name.lower()].description
-    return f"{name.upper()}: {reason.removeprefix('Value error, ')}. {words}"
+    return f"{name.upper()}: {reason}. {Settings.model_fields[name.lower()].description}"
 
 
 def _list(faults: Iterable[str]) -> str:

@@ -2,13 +2,23 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+
+
+class Stopped(SystemExit):
+    """Ctrl-C or SIGTERM was heard. What was asked for has been done, so it ends with code 0.
+
+    systemd takes 143 for a failure, `restart: on-failure` starts what ended with it again, and Kubernetes calls its
+    container failed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(0)
 
 
 class Signals:
@@ -18,7 +28,7 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        self._heard: int | None = None
+        self._is_heard = False
         self._cancel: Callable[[], object] | None = None
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._hear)
@@ -28,11 +38,11 @@ class Signals:
         work: Callable[[], Coroutine[Any, Any, _T]],
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     ) -> _T:
-        """Run the work in an event loop; a signal cancels it and is raised here."""
+        """Run the work in an event loop; a signal cancels it, and then `Stopped` is raised here."""
 
         async def cancellable() -> _T:
             task, loop = asyncio.current_task(), asyncio.get_running_loop()
-            if task and self._heard is None:
+            if task and not self._is_heard:
                 self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
                 return await work()
             raise asyncio.CancelledError
@@ -45,10 +55,10 @@ class Signals:
             self._cancel = None
             self._raise()
 
-    def _hear(self, number: int, _frame: FrameType | None) -> None:
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)
-        self._heard = number
+        self._is_heard = True
         if self._cancel is None:
             self._raise()
         else:
@@ -56,7 +66,5 @@ class Signals:
                 self._cancel()
 
     def _raise(self) -> None:
-        if self._heard == signal.SIGTERM:
-            sys.exit(128 + signal.SIGTERM)
-        if self._heard is not None:
-            raise KeyboardInterrupt
+        if self._is_heard:
+            raise Stopped

@@ -14,6 +14,7 @@ from time import monotonic
 import structlog
 import uvicorn
 
+from gateway.children import python
 from gateway.errors import SettingsError
 from gateway.logs import configure
 from gateway.serve import bound, server_config
@@ -25,12 +26,14 @@ log = structlog.get_logger()
 SHORT_LIFE_SECONDS = 10.0
 """A worker that ends sooner is not replaced at once."""
 LONGEST_PAUSE_SECONDS = 30.0
+SHORT_LIVES = 5
+"""When all workers have ended sooner so often, one time after the other, no more are started."""
 CLOSING_SECONDS = 5.0
 """What a worker may take beside SHUTDOWN_SECONDS to give back what it holds."""
 
 
 def serve_by_workers(settings: Settings) -> None:
-    """Serves by several processes until Ctrl-C (raises KeyboardInterrupt) or SIGTERM (exits with 143).
+    """Serves by several processes until Ctrl-C or SIGTERM (raises `Stopped`), or until none of them stays (code 1).
 
     Raises:
         SettingsError: the port cannot be had.
@@ -44,21 +47,31 @@ def serve_by_workers(settings: Settings) -> None:
         raise SettingsError(words) from None
     with listener:
         signals.run(lambda: _supervise(settings, listener))
+    log.error("workers.given_up", reason=f"each ended at once, {SHORT_LIVES} times; why is in the lines before")
+    sys.exit(1)
 
 
 async def _supervise(settings: Settings, listener: socket.socket) -> None:
-    async with asyncio.TaskGroup() as keepers:
-        for _ in range(settings.workers):
-            keepers.create_task(_keep(settings, listener))
+    short_lives = [0] * settings.workers
+    given_up = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        keepers = [
+            group.create_task(_keep(settings, listener, short_lives, number, given_up))
+            for number in range(settings.workers)
+        ]
         try:
-            await asyncio.Event().wait()
+            await given_up.wait()
         finally:
             # Before the workers end: while ours is open, connections would be taken that nobody answers.
             listener.close()
+        for keeper in keepers:
+            keeper.cancel()
 
 
-async def _keep(settings: Settings, listener: socket.socket) -> None:
-    """Has one worker run, and another when it ends."""
+async def _keep(
+    settings: Settings, listener: socket.socket, short_lives: list[int], number: int, given_up: asyncio.Event
+) -> None:
+    """Has one worker run, and another when it ends; counts those that ended at once, until one has not."""
     pause = 0.0
     while True:
         began = monotonic()
@@ -70,12 +83,18 @@ async def _keep(settings: Settings, listener: socket.socket) -> None:
             continue
         log.info("worker.started", pid=worker.pid)
         try:
-            await worker.wait()
+            ended = asyncio.ensure_future(worker.wait())
+            if not (await asyncio.wait({ended}, timeout=SHORT_LIFE_SECONDS))[0]:
+                short_lives[number] = 0
+            await ended
         finally:
             await _end(worker, settings.shutdown_seconds + CLOSING_SECONDS)
         short = monotonic() - began < SHORT_LIFE_SECONDS
+        short_lives[number] += short
         pause = min(2 * pause or 1.0, LONGEST_PAUSE_SECONDS) if short else 0.0
         log.warning("worker.ended", pid=worker.pid, code=worker.returncode, next_in_seconds=pause)
+        if min(short_lives) >= SHORT_LIVES:
+            given_up.set()
         await asyncio.sleep(pause)
 
 
@@ -83,7 +102,7 @@ async def _start(settings: Settings, listener: socket.socket) -> Process:
     # In a session of its own, or Ctrl-C would reach it past us. Its input tells it the settings, and ends when we do,
     # however that is.
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway.workers", str(listener.fileno()),
+        *python("gateway.workers", str(listener.fileno())),
         stdin=PIPE, pass_fds=(listener.fileno(),), start_new_session=True,
     )  # fmt: skip
     if worker.stdin:

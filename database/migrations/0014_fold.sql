@@ -13,8 +13,10 @@ set local statement_timeout = '60s';
 create function fold_call_changes(agency uuid, from_day date, to_day date) returns bigint
 language plpgsql security definer
 set search_path = public, pg_temp set enable_seqscan = off set enable_memoize = off set jit = off
-set plan_cache_mode = force_generic_plan set call_changes.folding = 'on' as $$
+set plan_cache_mode = force_generic_plan as $$
 declare
+    -- Not `set … = 'on'` above: who owns the database and is no superuser may not say that of a setting of our own.
+    was constant text := coalesce(current_setting('call_changes.folding', true), '');
     emptied tid[];
     emptied_hours tid[];
     emptied_findings tid[];
@@ -22,6 +24,7 @@ declare
     repaired bigint;
     tellings_done bigint;
 begin
+    perform set_config('call_changes.folding', 'on', true);
     -- Several, or none, come of a restore.
     if (select count(*) from call_fold) <> 1 then
         delete from call_fold;
@@ -316,6 +319,7 @@ begin
     if repaired > 0 then
         perform raise_data_version(agency);
     end if;
+    perform set_config('call_changes.folding', was, true);
     return repaired;
 end
 $$;

@@ -29,7 +29,11 @@ $$;
 create view failing_folds with (security_invoker = true) as
 select l.finished_at as failed_at, l.error
 from cron_job_logs as l
-where l.job = 'fold_call_changes' and l.status = 'failed' and l.finished_at > (select max(f.folded_at) from call_fold as f);
+where l.job = 'fold_call_changes' and l.status = 'failed'
+    -- What is of the future was written by a clock that was ahead and has been set right.
+    and l.finished_at <= clock_timestamp() and l.finished_at > coalesce(
+        (select max(f.folded_at) from call_fold as f where f.folded_at <= clock_timestamp()), '-infinity'
+    );
 comment on view failing_folds is 'Why changes of calls wait that should have been added up: one row a reason; none while all is well.';
 
 -- Has the changes that wait folded, unless somebody else is at it or this transaction's snapshot is an old one. Whoever
@@ -137,6 +141,10 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended(job_name, 0)) then
         return;
     end if;
+    -- A clock that was ahead and has been set right has done them before their time.
+    update cron_job_logs as l set slot = null
+    where l.job = job_name and l.status = 'completed'
+        and l.slot > date_bin('6 hours', greatest(now(), moment) + interval '1 minute', '2000-01-01 00:00+00');
     if exists (select from cron_job_logs as l where l.job = job_name and l.slot = due and l.status = 'completed') then
         return;
     end if;

@@ -222,10 +222,12 @@ $$;
 -- since, so there the rollups go as the calls do, by locks that no reader likes; what waits at the end of this
 -- transaction for these rows comes before it.
 create or replace function forget_call_stats() returns trigger
-language plpgsql security definer set search_path = public, pg_temp set call_changes.folding = 'on' as $$
+language plpgsql security definer set search_path = public, pg_temp as $$
 declare
+    was constant text := coalesce(current_setting('call_changes.folding', true), '');
     name text;
 begin
+    perform set_config('call_changes.folding', 'on', true);
     if current_setting('transaction_isolation') = 'read committed' then
         perform pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0));
         delete from call_changes;
@@ -233,6 +235,7 @@ begin
         delete from agency_hours_folded;
         delete from call_findings_folded;
         delete from agency_findings_folded;
+        perform set_config('call_changes.folding', was, true);
         return null;
     end if;
     set constraints call_changes_fold immediate;
@@ -247,6 +250,7 @@ begin
         end;
     end loop;
     set constraints call_changes_fold deferred;
+    perform set_config('call_changes.folding', was, true);
     return null;
 end
 $$;

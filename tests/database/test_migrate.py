@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -18,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from database import migrate as module
 from database.migrate import MigrationError, migrate, pending
 from tests.database.wires import as_user, over_tcp, relay, transaction_pooler
+from tests.given import Given, fold
 
 FILES = sorted(path.name for path in module.MIGRATIONS.glob("*.sql"))
 PASSWORD = "p@ss:w/o?r#d %41é"
@@ -74,11 +76,39 @@ async def test_a_server_that_is_away_is_said_to_be_without_the_password():
     assert "sesame" not in repr(caught.value)
 
 
-@pytest.mark.parametrize("password", ["ses@me", "ses/ame", "ses#ame", "ses:[ame"])
-async def test_a_password_that_breaks_the_url_is_explained_and_not_shown(password):
-    with pytest.raises(MigrationError, match="%40") as caught:
-        await asyncio.to_thread(pending, f"postgresql://somebody:{password}@db.invalid/calls")
+@pytest.mark.parametrize("rest", [":sesame@[db/calls", ":sesame@db.invalid:many/calls", ":sesame"])
+async def test_an_address_that_cannot_be_read_is_explained_and_not_shown(rest):
+    with pytest.raises(MigrationError, match=r"^DATABASE_URL: .*%40") as caught:
+        await asyncio.to_thread(pending, f"postgresql://somebody{rest}")
     assert "ses" not in str(caught.value)
+
+
+async def test_who_owns_the_database_and_is_no_superuser_may_migrate_and_count(server):
+    name = f"owner_{uuid4().hex[:12]}"
+    admin = await asyncpg.connect(server.dsn("postgres"))
+    await admin.execute(f"create role {name} login")
+    await admin.execute(f"create database {name} owner {name}")
+    try:
+        dsn = as_user(server.dsn(name), name)
+        assert await asyncio.to_thread(migrate, dsn) == FILES
+        connection = await asyncpg.connect(dsn)
+        given = Given(connection)
+        await given.calls(await given.agency(), 3)
+        await fold(connection)
+        assert await connection.fetchval("select total_calls from call_stats_folded") == 3
+        for does in ("select fold_call_changes(null, null, null)", "truncate calls cascade"):
+            async with connection.transaction(isolation="repeatable_read" if "truncate" in does else "read_committed"):
+                await connection.execute(does)
+                # What keeps others from writing into the rollups is on again, in the same transaction.
+                row = "select gen_random_uuid(), current_date, 'signal', 'A', text_key('A'), 1, 0"
+                columns = "agency_id, stat_date, kind, text, text_key, count, handled"
+                assert await connection.execute(f"insert into agency_findings_folded ({columns}) {row}") == "INSERT 0 0"
+        assert await connection.fetchval("select count(*) from call_stats_folded") == 0
+        await connection.close()
+    finally:
+        await admin.execute(f"drop database {name} with (force)")
+        await admin.execute(f"drop role {name}")
+        await admin.close()
 
 
 async def test_a_database_that_does_not_exist_is_named(server):

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -260,3 +261,50 @@ async def test_a_claim_reads_what_it_takes_and_not_the_backlog(given: Given, con
     read = [int(rows) for rows in re.findall(r"on enrichment_queue.*?rows=(\d+)", text)]
     assert max(read) <= 60, text
     assert "enrichment_queue_waiting" in text
+
+
+AHEAD = """
+update enrichment_queue
+set run_after = run_after + $1, locked_until = locked_until + $1, updated_at = updated_at + $1
+"""
+
+
+async def test_what_a_clock_that_was_ahead_wrote_waits_no_longer_than_its_wait(
+    given: Given, connections: Connections, connection: asyncpg.Connection
+) -> None:
+    queue = hands(connections, lease_seconds=60)
+    await waiting(given, await given.agency(), 2)
+    held, tried = await claim(queue)
+    await queue.write([PutBack(tried, "not now", wait_seconds=40)])
+    await waiting(given, await given.agency("another"), 1)
+    await connection.execute(AHEAD, timedelta(hours=3))
+    assert await claim(queue) == []
+    assert await queue.set_clock_right() == 3
+    (fresh,) = await claim(queue)
+    assert fresh.agency_id != tried.agency_id
+    put_back, lease = await connection.fetchrow(
+        "select (select extract(epoch from run_after - now()) from enrichment_queue where id = $1)::float8,"
+        " (select extract(epoch from locked_until - now()) from enrichment_queue where id = $2)::float8",
+        tried.id, held.id,
+    )  # fmt: skip
+    assert 0 < put_back <= 40
+    assert 0 < lease <= 60
+    # It is its worker's still, and nobody's who has died.
+    assert await queue.extend([held.id]) == {held.id}
+    assert await queue.set_clock_right() == 0
+
+
+async def test_a_lease_that_was_asked_for_anew_by_a_clock_that_was_ahead_ends_in_time(
+    given: Given, connections: Connections, connection: asyncpg.Connection
+) -> None:
+    queue = hands(connections, lease_seconds=0.2)
+    await waiting(given, await given.agency(), 1)
+    (job,) = await claim(queue)
+    await queue.extend([job.id])
+    await connection.execute(AHEAD, timedelta(days=300))
+    assert await queue.return_lost() == []
+    await queue.set_clock_right()
+    async with asyncio.timeout(10):
+        while not (lost := await queue.return_lost()):
+            await asyncio.sleep(0.05)
+    assert lost[0].id == job.id

@@ -117,6 +117,38 @@ async def test_counts_that_change_meanwhile_are_not_taken_for_drift(
     await writing
 
 
+async def test_slots_that_a_clock_did_which_was_ahead_are_done_when_they_come(
+    given: Given, connection: asyncpg.Connection
+) -> None:
+    now = datetime.now(UTC)
+    ahead = now + timedelta(days=2)
+    assert len(await connection.fetch(RECOUNT, 7, ahead)) == 1
+    assert await connection.fetch(RECOUNT, 7, ahead) == []
+    # The clock is right again, and then two days have passed.
+    assert len(await connection.fetch(RECOUNT, 7, now)) == 1
+    await damaged(given, connection, ahead, 0)
+    (run,) = await connection.fetch(RECOUNT, 7, ahead)
+    assert (run["status"], run["rows_repaired"]) == ("completed", 1)
+
+
+FAILED = (
+    "insert into cron_job_logs (job, finished_at, status, error) values ('fold_call_changes', now() + $1, 'failed', $2)"
+)
+
+
+async def test_whether_folds_fail_is_told_by_a_clock_that_was_ahead_neither_way(
+    given: Given, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(FAILED, timedelta(hours=3), "what failed while the clock was ahead, and does no more")
+    await given.call(await given.agency())
+    await fold(connection)
+    failing = "select error from failing_folds"
+    assert await connection.fetchval(failing) is None
+    await connection.execute("update call_fold set folded_at = now() + interval '3 hours'")
+    await connection.execute(FAILED, timedelta(0), "what fails now")
+    assert await connection.fetchval(failing) == "what fails now"
+
+
 async def test_a_range_of_no_days_is_refused(connection: asyncpg.Connection) -> None:
     with pytest.raises(asyncpg.RaiseError, match="days must be 1 or more, not 0"):
         await connection.fetch(RECOUNT, 0, NOON)

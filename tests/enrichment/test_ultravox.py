@@ -216,6 +216,15 @@ async def test_messages_without_end_are_given_up(
         (answering(429, b"", **{"Retry-After": "9" * 400}), 86_400),
         (answering(429, b"", **{"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), 1),
         (answering(429, b"", **{"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000"}), 10),
+        # By the platform's clock, where that differs from ours.
+        (
+            answering(
+                429,
+                b"",
+                **{"Date": "Wed, 21 Oct 2015 07:00:00 GMT", "Retry-After": "Wed, 21 Oct 2015 07:00:40 GMT"},
+            ),
+            40,
+        ),
         (answering(502, b""), 30),
         (answering(503, b"", **{"Retry-After": "120"}), 120),
         (answering(504, b""), 30),

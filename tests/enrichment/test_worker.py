@@ -404,3 +404,11 @@ async def test_a_transcript_of_unbelievable_length_is_refused_unread(
     ((status, attempts, reason),) = await jobs(connection)
     assert (status, attempts) == ("failed", 1)
     assert "500 are the most" in reason
+
+
+async def test_a_worker_does_what_was_queued_while_the_clock_was_ahead(
+    given: Given, connections: Connections, connection: asyncpg.Connection
+) -> None:
+    await waiting(given, await given.agency(), 3)
+    await connection.execute("update enrichment_queue set run_after = now() + '3 h', updated_at = now() + '3 h'")
+    assert (await drained(worker(connections)))["analysed"] == 3

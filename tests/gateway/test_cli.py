@@ -43,7 +43,7 @@ def test_serve_refuses_to_start_and_names_everything_that_is_missing() -> None:
 
 def test_serve_refuses_a_secret_that_is_printed_in_public_documentation() -> None:
     secret = "super-secret-jwt-token-with-at-least-32-characters-long"
-    refused = run("serve", DATABASE_URL="postgresql://localhost/x", SUPABASE_JWT_SECRET=secret)
+    refused = run("serve", DATABASE_URL="postgresql://db.example.com/x", SUPABASE_JWT_SECRET=secret)
     assert refused.returncode == 2
     assert "SUPABASE_JWT_SECRET" in refused.stderr
     assert secret not in refused.stderr

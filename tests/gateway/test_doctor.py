@@ -80,11 +80,11 @@ async def test_more_connections_than_the_server_has_are_noticed(database):
     ("dsn", "words"),
     [
         ("postgresql://somebody:sesame@127.0.0.1:1/calls", "Nothing listens at 127.0.0.1:1."),
-        ("postgresql://somebody:sesame@/calls?host=/nowhere", "Nothing listens at /nowhere."),
+        ("postgresql://somebody:sesame@/calls?host=/nowhere", "Nothing listens at /nowhere:5432."),
         ("postgresql://somebody:sesame@nowhere.invalid/calls", "There is no host of the name nowhere.invalid."),
-        ("postgresql://somebody:ses@me@nowhere.invalid/calls", "DATABASE_URL cannot be read."),
-        ("postgresql://somebody:ses/ame@localhost/calls", "DATABASE_URL cannot be read."),
-        ("postgresql://somebody:sesame@localhost/calls?sslmode=maybe", "DATABASE_URL: `sslmode` parameter must be"),
+        ("postgresql://somebody:ses@me@nowhere.invalid/calls", "There is no host of the name nowhere.invalid."),
+        ("postgresql://somebody:ses/a@me@127.0.0.1:1/calls", "Nothing listens at 127.0.0.1:1."),
+        ("postgresql://somebody:ses@me", "There is no host of the name that stands there."),
     ],
 )
 async def test_a_database_that_cannot_be_reached_is_explained_without_the_password(dsn, words):

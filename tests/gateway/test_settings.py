@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from gateway.errors import SettingsError
-from gateway.settings import PUBLIC_SECRETS, Settings, read_settings
+from gateway.settings import LOCAL_SECRET, PUBLIC_SECRETS, Settings, read_settings
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 DSN = "postgresql://gateway:a-password@db.example.com:5432/calls"
@@ -95,10 +95,10 @@ def test_the_environment_is_read_in_capitals_and_given_values_come_first(monkeyp
     monkeypatch.setenv("SUPABASE_JWT_SECRET", SECRET)
     monkeypatch.setenv("PORT", "9000")
     monkeypatch.setenv("CORS_ORIGINS", " https://a.example.com/ ,, https://b.example.com,")
-    monkeypatch.setenv("DATABASE_REPLICA_URLS", f" {DSN} ,, {DSN}/2,")
+    monkeypatch.setenv("DATABASE_REPLICA_URLS", f" {DSN} ,, {DSN}2,")
     settings = read_settings()
     assert settings.port == 9000
-    assert [url.get_secret_value() for url in settings.database_replica_urls] == [DSN, f"{DSN}/2"]
+    assert [url.get_secret_value() for url in settings.database_replica_urls] == [DSN, f"{DSN}2"]
     assert settings.cors_origins == ("https://a.example.com", "https://b.example.com")
     assert read_settings(port=9001).port == 9001
 
@@ -111,7 +111,59 @@ def test_a_secret_that_is_printed_in_documentation_is_refused(secret: str) -> No
 
 
 def test_supabases_own_default_secret_is_among_the_public_ones() -> None:
-    assert "super-secret-jwt-token-with-at-least-32-characters-long" in PUBLIC_SECRETS
+    assert LOCAL_SECRET == "super-secret-jwt-token-with-at-least-32-characters-long"
+    assert LOCAL_SECRET in PUBLIC_SECRETS
+
+
+EVERYBODY = "0.0.0.0"  # noqa: S104 - never listened on
+LOCAL_DATABASE = "postgresql://postgres:postgres@127.0.0.1:54322/postgres"
+CLIS_DATABASE = "postgresql://postgres:postgres@supabase_db_shop:5432/postgres"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"database_url": LOCAL_DATABASE, "supabase_url": "http://127.0.0.1:54321"},
+        {"database_url": LOCAL_DATABASE.replace("127.0.0.1", "localhost"), "supabase_url": "http://localhost:54321"},
+        {"database_url": LOCAL_DATABASE.replace("127.0.0.1", "[::1]"), "host": "::1"},
+        {"database_url": "postgresql://postgres@/postgres?host=/run/postgresql", "host": "localhost"},
+        {"database_url": LOCAL_DATABASE, "database_replica_urls": LOCAL_DATABASE},
+        {"database_url": CLIS_DATABASE, "supabase_url": "http://supabase_kong_shop:8000", "host": EVERYBODY},
+        {
+            "database_url": CLIS_DATABASE.replace("supabase_db_shop:5432", "host.docker.internal:54322"),
+            "host": EVERYBODY,
+        },
+    ],
+)
+def test_the_supabase_clis_secret_is_taken_on_a_developers_own_machine(given: dict[str, str]) -> None:
+    read = read_settings(supabase_jwt_secret=LOCAL_SECRET, **given)
+    assert read.remarks() == [
+        "SUPABASE_JWT_SECRET is the Supabase CLI's, which everybody knows: for this machine alone"
+    ]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"database_url": DSN},
+        {"database_url": DSN, "supabase_url": "http://127.0.0.1:54321"},
+        {"database_url": LOCAL_DATABASE, "supabase_url": "https://project.supabase.co"},
+        {"database_url": LOCAL_DATABASE, "supabase_jwks_url": "https://project.supabase.co/keys"},
+        {"database_url": LOCAL_DATABASE, "database_replica_urls": DSN},
+        # A proxy on loopback may lead to what is in production, and others are listened to.
+        {"database_url": LOCAL_DATABASE, "host": EVERYBODY},
+        {"database_url": LOCAL_DATABASE, "host": "192.168.1.7"},
+        {"database_url": CLIS_DATABASE.replace("supabase_db_shop", "host.docker.internal"), "host": EVERYBODY},
+        {"database_url": CLIS_DATABASE.replace("supabase_db_shop", "supabase_db_shop.example.com")},
+        {"database_url": CLIS_DATABASE.replace("supabase_db_shop", "localhost.example.com")},
+        {"database_url": CLIS_DATABASE.replace("supabase_db_shop", "localhost,db.example.com")},
+    ],
+)
+def test_the_supabase_clis_secret_is_refused_wherever_others_could_be_concerned(given: dict[str, str]) -> None:
+    (fault,) = refusal(supabase_jwt_secret=LOCAL_SECRET, **given)
+    assert fault.startswith("SUPABASE_JWT_SECRET: this secret is printed in public documentation")
+    assert "only while DATABASE_URL, SUPABASE_URL and HOST are all of this machine" in fault
+    assert LOCAL_SECRET not in fault
 
 
 def test_a_short_secret_is_refused_and_32_bytes_are_enough() -> None:

@@ -1,0 +1,166 @@
+"""How the program starts, whatever lies in the current folder, and with which code it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx2
+import psutil
+import pytest
+
+from database.embedded import attach
+from tests.conftest import Database
+from tests.given import SECRET
+
+GATEWAY = str(Path(sys.executable).with_name("gateway"))
+SOON = 60.0
+MARK = "somebody-elses-code-ran"
+
+
+OURS = ("database", "enrichment", "gateway", "resolvers", "rest_compat")
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> Path:
+    """A folder with a module by every name that anything here might import, each of which leaves a mark and ends."""
+    code = f"open({str(tmp_path / MARK)!r}, 'a').write(__name__ + '\\n')\nraise SystemExit(77)\n"
+    for name in {*OURS, *sys.stdlib_module_names, *packages_distributions(), "sitecustomize", "usercustomize", "tests"}:
+        if name.isidentifier():
+            (tmp_path / f"{name}.py").write_text(code)
+    return tmp_path
+
+
+def environment(**given: str) -> Mapping[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "SUPABASE_JWT_SECRET": SECRET, "COLUMNS": "200", **given}
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@contextmanager
+def started(folder: Path, *arguments: str, **given: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that stays, in this folder; killed at the end, with all its children."""
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [GATEWAY, *arguments], cwd=folder, env=environment(**given), stdout=log, stderr=log, text=True
+        )
+    try:
+        yield process
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            for each in (*psutil.Process(process.pid).children(recursive=True), process):
+                each.kill()
+        process.wait()
+
+
+def serves(port: int, process: subprocess.Popen[str], log: Path) -> None:
+    """Waits until the port answers."""
+    until = monotonic() + 2 * SOON
+    while True:
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        assert process.poll() is None, log.read_text()
+        assert monotonic() < until, log.read_text()
+        sleep(0.1)
+
+
+def says(words: str, process: subprocess.Popen[str], log: Path) -> None:
+    """Waits until a line with these words is in its log."""
+    until = monotonic() + 2 * SOON
+    while words not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert monotonic() < until, log.read_text()
+        sleep(0.1)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_runs_nothing_that_lies_in_the_current_folder(
+    database: Database, strangers: Path, workers: str
+) -> None:
+    port = free_port()
+    with started(strangers, "serve", "--workers", workers, DATABASE_URL=database.dsn, PORT=str(port)) as process:
+        serves(port, process, strangers / "log")
+    assert not (strangers / MARK).exists()
+
+
+def test_a_worker_and_the_commands_run_nothing_that_lies_in_the_current_folder(
+    empty_database: Database, strangers: Path
+) -> None:
+    for command in (["--version"], ["settings"], ["migrate"], ["worker", "--drain"], ["reconcile"], ["doctor"]):
+        ended = subprocess.run(
+            [GATEWAY, *command], cwd=strangers, env=environment(DATABASE_URL=empty_database.dsn), capture_output=True,
+            text=True, timeout=2 * SOON,
+        )  # fmt: skip
+        assert ended.returncode == (1 if command == ["doctor"] else 0), ended.stderr  # it has no users
+    assert not (strangers / MARK).exists()
+
+
+def test_the_demo_and_its_worker_run_nothing_that_lies_in_the_current_folder(strangers: Path) -> None:
+    port = free_port()
+    with started(strangers, "demo", "--port", str(port)) as process:
+        # The worker has analysed what it runs for.
+        says("Analysing", process, strangers / "log")
+        log = strangers / ".demo" / "worker.log"
+        says("working", process, log)
+        process.terminate()
+        assert process.wait(SOON) == 0
+    assert not (strangers / MARK).exists()
+    assert attach(strangers / ".demo" / "postgres") is None
+
+
+def test_by_python_the_program_runs_from_any_folder_too(strangers: Path) -> None:
+    by_python = [sys.executable, "-P", "-m", "gateway", "--version"]
+    said = subprocess.run(by_python, cwd=strangers, capture_output=True, text=True, timeout=SOON)
+    assert said.stdout == f"gateway {version('voice-analytics-gateway')}\n"
+    assert not (strangers / MARK).exists()
+
+
+def test_without_the_flag_python_runs_files_by_our_names_no_more_than_with_it(tmp_path: Path) -> None:
+    for name in ("database", "resolvers", "rest_compat", "enrichment", "asyncpg", "structlog"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(77)\n")
+    by_python = [sys.executable, "-m", "gateway", "--version"]
+    said = subprocess.run(by_python, cwd=tmp_path, capture_output=True, text=True, timeout=SOON)
+    assert said.stdout == f"gateway {version('voice-analytics-gateway')}\n"
+
+
+def test_workers_that_never_stay_are_given_up_with_words_and_a_code(tmp_path: Path) -> None:
+    """Here because they may open no more files than they need to begin."""
+    limited = f"ulimit -n 12; exec {GATEWAY} serve --workers 2"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", limited],
+        cwd=tmp_path,
+        env=environment(DATABASE_URL="postgresql://u@127.0.0.1:1/d", PORT=str(free_port())),
+        capture_output=True,
+        text=True,
+        timeout=4 * SOON,
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "workers.given_up" in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", [["serve"], ["serve", "--workers", "2"], ["worker"]])
+def test_what_is_stopped_ends_with_code_0(
+    database: Database, tmp_path: Path, command: list[str], number: signal.Signals
+) -> None:
+    port = free_port()
+    with started(tmp_path, *command, DATABASE_URL=database.dsn, PORT=str(port)) as process:
+        if command[0] == "serve":
+            serves(port, process, tmp_path / "log")
+        else:
+            says("working", process, tmp_path / "log")
+        process.send_signal(number)
+        assert process.wait(SOON) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
