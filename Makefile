@@ -33,7 +33,7 @@ fmt: $(VENV)/.dev $(VENV)/.node ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/python web/build.py fmt
 
-docs schema: $(VENV)/.dev ## Print schema.graphql, the metric and settings tables and the CLI help from the code
+docs schema: $(VENV)/.dev ## Print schema.graphql, openapi.json, the metric and settings tables and the CLI help from the code
 	$(BIN)/python -m gateway.printed
 
 pages: $(if $(filter off 0 false no,$(GATEWAY_WEB)),$(VENV)/.demo,$(VENV)/.node) ## Build the dashboard and the explorer into gateway/web, where their sources changed (GATEWAY_WEB=off: not at all)
@@ -53,7 +53,7 @@ psql: $(VENV)/.demo ## Open psql on the running demo's database
 	@exec $(BIN)/gateway psql
 
 clean: ## Remove the environment, the built pages, npm's packages and the demo's data
-	rm -rf $(VENV) .demo gateway/web web/src/generated.ts web/node_modules bench/peers/*/node_modules
+	rm -rf $(VENV) .demo gateway/web web/src/generated.ts web/node_modules bench/peers/*/node_modules tests/rest_compat/clients/node_modules
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Install one, or: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }

@@ -4,21 +4,21 @@ import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date
 from enum import Enum, auto
-from hashlib import blake2b
 from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import graphql_http, timing
+from gateway import compression, graphql_http, timing
+from gateway.compression import Headers
 from gateway.context import Context, Gate
 from gateway.errors import TooManyRequests, status_of
-from gateway.kept import Answer, Headers, Kept, Shelf
+from gateway.kept import Answer, Kept, Shelf
 from gateway.settings import Settings
 from gateway.turns import Turns
 from gateway.versions import Version, Versions
 from resolvers.errors import AnalyticsError, Unavailable
 from resolvers.viewer import Viewer
-from rest_compat.routes import PREFIX
+from rest_compat.rows import PREFIX
 
 Outcome = Answer | Sequence[Message]
 """What anybody may be given who asks the same, or else what was to be sent to the one who asked."""
@@ -90,6 +90,8 @@ class Answers:
                 await self._gate.count(viewer.user_id)
             except TooManyRequests:
                 return None  # and is refused by whoever answers then, in its door's words
+        if kept.answer.is_to_be_packed(headers):
+            await kept.answer.pack()
         return kept.answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,10 +191,10 @@ class Answers:
         body = b"".join(message.get("body", b"") for message in messages[1:])
         shown: Headers = [(name.lower(), value) for name, value in messages[0]["headers"]]
         if scope["method"] == "POST":
-            return Answer([*shown, (b"cache-control", b"private, no-store")], body, None)
-        etag = b'"' + blake2b(body, digest_size=16).hexdigest().encode() + b'"'
-        shown += [(b"etag", etag), (b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept")]
-        return Answer(shown, body, etag)
+            shown += [(b"cache-control", b"private, no-store"), compression.VARY]
+            return Answer(shown, body, is_tagged=False)
+        shown += [(b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept, Accept-Encoding")]
+        return Answer(shown, body, is_tagged=True)
 
     async def _heard(self, scope: Scope, receive: Receive) -> Sequence[Message]:
         """What the application says. Nobody waits here for the client to take it."""

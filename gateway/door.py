@@ -12,21 +12,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import graphql_http, logs, timing
+from gateway.compression import Headers
+from gateway.cors import Cors, preflight
 from gateway.deadlines import Deadlines
-from gateway.errors import OLD_ALLOWED, headers_of, old_json, status_of, whole_request
-from gateway.kept import Answer, Headers
+from gateway.errors import headers_of, old_json, status_of, whole_request
+from gateway.kept import Answer
 from gateway.settings import Settings
 from resolvers.errors import TimedOut
 
 log = structlog.get_logger()
 
-ALLOWED_HEADERS = (
-    "authorization, x-client-info, apikey, content-type, x-retry-count, traceparent, tracestate, baggage, x-region, "
-    "x-request-id, if-none-match"
-)
-"""What supabase-js sends, and our own; a browser asks before it sends any of them."""
-EXPOSED_HEADERS = "etag, retry-after, server-timing, x-request-id"
-PREFLIGHT_SECONDS = 86_400
 CLIENT_GONE = 499
 """What the log says of a request whose client left before it was answered, as nginx has it."""
 
@@ -47,14 +42,8 @@ class Door:
         self._settings = settings
         self._deadlines = Deadlines(settings.request_timeout_seconds)
         self._logs = settings.log_level in ("debug", "info")
-        self._origins = {origin.encode() for origin in settings.cors_origins}
-        self._is_public = b"*" in self._origins
-        self._allowed = (b"access-control-allow-headers", ALLOWED_HEADERS.encode())
-        self._always = [
-            (b"x-content-type-options", b"nosniff"),
-            (b"access-control-expose-headers", EXPOSED_HEADERS.encode()),
-            (b"access-control-allow-origin", b"*") if self._is_public else (b"vary", b"Origin"),
-        ]
+        self._cors = Cors(settings)
+        self._always = [(b"x-content-type-options", b"nosniff"), *self._cors.always]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on."""
@@ -62,6 +51,9 @@ class Door:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
+        # What old clients and some of GraphQL's write at the end means nothing.
+        if (path := scope["path"]).endswith("/") and len(path) > 1:
+            scope = {**scope, "path": path[:-1]}
         headers = dict(reversed(scope["headers"]))  # the first of several counts
         request_id = _id_of(headers.get(b"x-request-id"))
         state = scope.setdefault("state", {})
@@ -92,8 +84,8 @@ class Door:
                 state.update(request_id=request_id, headers=headers)
                 logs.request_id.set(request_id)
                 timing.begin(stops)
-                if scope["method"] == "OPTIONS" and _is_api(scope["path"]):
-                    await _preflight(scope["path"])(scope, receive, send_on)
+                if scope["method"] == "OPTIONS":
+                    await preflight(scope["path"], headers)(scope, receive, send_on)
                 else:
                     await self._app(scope, receive, send_on)
         except TimeoutError:
@@ -118,18 +110,13 @@ class Door:
         self, own: Headers, scope: Scope, asked: Mapping[bytes, bytes], request_id: str, timings: str
     ) -> Headers:
         """The headers of an answer with those that every answer has."""
-        headers = [
+        return [
             *own,
             *self._always,
             (b"x-request-id", request_id.encode()),
             (b"server-timing", timings.encode()),
+            *self._cors.of(scope["method"], scope["path"], asked),
         ]
-        # A browser reads it of a preflight alone; the legacy endpoints always had it.
-        if scope["method"] == "OPTIONS" or scope["path"] != graphql_http.PATH:
-            headers.append(self._allowed)
-        if not self._is_public and (origin := asked.get(b"origin")) in self._origins:
-            headers.append((b"access-control-allow-origin", origin))
-        return headers
 
 
 def _id_of(given: bytes | None) -> str:
@@ -139,25 +126,9 @@ def _id_of(given: bytes | None) -> str:
     return f"{getrandbits(128):032x}"
 
 
-def _is_api(path: str) -> bool:
-    return path == graphql_http.PATH or path.startswith("/functions/v1/")
-
-
-def _preflight(path: str) -> Response:
-    methods = graphql_http.ALLOWED if path == graphql_http.PATH else OLD_ALLOWED
-    return Response(
-        status_code=204,
-        headers={
-            "Access-Control-Allow-Methods": methods,
-            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
-            "Content-Type": "application/json",
-        },
-    )
-
-
 def _stopped(error: Exception, path: str, request_id: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     in_graphql = path == graphql_http.PATH
-    body = whole_request(error, request_id) if in_graphql else old_json(error, request_id, path.rpartition("/")[2])
+    body = whole_request(error, request_id) if in_graphql else old_json(error, request_id, path)
     return Response(
         orjson.dumps(body), status_code=status_of(error), headers=headers_of(error), media_type="application/json"
     )

@@ -9,6 +9,7 @@ from graphql import GraphQLError, SourceLocation
 from starlette.exceptions import HTTPException
 from strawberry.utils.str_converters import to_camel_case
 
+from gateway import missing
 from resolvers.errors import AnalyticsError, BadFilter, TimedOut, Unavailable
 
 log = structlog.get_logger()
@@ -19,6 +20,8 @@ LONGEST_MESSAGE, MOST_LOCATIONS = 1_000, 5
 """Characters of a message and places of a fault that are shown: what was sent is not sent back whole."""
 
 _IN_VARIABLE = re.compile(r"Variable '(\$\w+)' has invalid value(?: at ([^:]+))?:")
+_FUNCTIONS = "/functions/"
+_IN_SUPABASE_JS = " With supabase-js: functions.invoke('dashboard-overview?period=30d', { method: 'GET' })."
 
 
 class SettingsError(Exception):
@@ -145,23 +148,18 @@ def headers_of(error: BaseException) -> dict[str, str]:
     return {}
 
 
-def old_json(error: BaseException, request_id: str, part: str) -> dict[str, str]:
+def old_json(error: BaseException, request_id: str, path: str) -> dict[str, str]:
     """`{error}`, and for what nobody expected `{error, details}` with the part that failed and the request's id."""
     match error:
         case AnalyticsError():
             return {"error": _sentence(str(error))}
         case HTTPException(status_code=404):
-            return {
-                "error": "No such function. The seven are dashboard-overview, -timeseries, -funnel, -campaigns, "
-                "-quality, -heatmap and -objections, below /functions/v1/."
-            }
+            return {"error": missing.words(path)}
         case HTTPException(status_code=405):
-            return {
-                "error": "Only GET is answered here. With supabase-js: "
-                "functions.invoke('dashboard-overview?period=30d', { method: 'GET' })."
-            }
+            return {"error": "Only GET is answered here." + (_IN_SUPABASE_JS if path.startswith(_FUNCTIONS) else "")}
         case HTTPException():
             return {"error": _sentence(str(error.detail))}
+    part = path.rpartition("/")[2]
     _log_unexpected(error, part)
     return {"error": "Something went wrong on our side.", "details": f"{part} failed; request id {request_id}"}
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from gateway import compression
 from gateway.settings import Settings
 
 FOLDER = Path(__file__).parent / "web"
@@ -62,7 +62,9 @@ class _Packed(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The packed file, where there is one and the browser takes it."""
-        if scope["method"] in ("GET", "HEAD") and _takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
+        if scope["method"] in ("GET", "HEAD") and compression.is_taken(
+            scope["state"]["headers"], compression.LEAST_BYTES
+        ):
             packed, stat = self.lookup_path(f"{path}.gz")
             if stat:
                 response = self.file_response(packed, stat, scope)
@@ -74,11 +76,6 @@ class _Packed(StaticFiles):
 
     async def check_config(self) -> None:
         """Nothing: where the pages were not built there are no files, which is no failure."""
-
-
-def _takes_gzip(accepted: str) -> bool:
-    entries = (entry.replace(" ", "").lower().partition(";") for entry in accepted.split(","))
-    return any(name == "gzip" and quality not in ("q=0", "q=0.0") for name, _, quality in entries)
 
 
 def _signs_in_with_supabase(settings: Settings) -> bool:
@@ -115,4 +112,4 @@ def _headers(*own: str) -> Mapping[str, str]:
 def _page(name: str, headers: Mapping[str, str]) -> Response:
     if not (FOLDER / name).exists():
         return PlainTextResponse(_NOT_BUILT, status_code=404)
-    return FileResponse(FOLDER / name, headers=headers)
+    return HTMLResponse((FOLDER / name).read_bytes(), headers=headers)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import orjson
 import typer
 from typer.cli import get_docs_for_click
 
@@ -13,6 +14,7 @@ from gateway.schema import build_schema
 from gateway.settings import Settings
 from resolvers.metrics import METRICS, TIMESERIES_METRICS, Counter, Mean, Metric, Quotient
 from resolvers.scalars import SCALARS, BigInt
+from rest_compat.openapi import document
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,6 +23,7 @@ def printed() -> Mapping[Path, str]:
     """Each file's whole text as the code has it now."""
     return {
         ROOT / "schema.graphql": build_schema().as_str() + "\n",
+        ROOT / "openapi.json": orjson.dumps(document(), option=orjson.OPT_INDENT_2).decode() + "\n",
         ROOT / ".env.example": _env_example(),
         ROOT / "docs" / "metrics.md": _metrics(),
         ROOT / "docs" / "cli.md": _command_line(),

@@ -178,6 +178,10 @@ class Settings(BaseSettings):
         description="For demos: a token that the pages hand to everybody who opens them. Never in production.",
     )
     introspection: bool = Field(default=False, description="Answer introspection queries.")
+    sdl: bool | None = Field(
+        default=None,
+        description="Show GraphQL's schema to anybody at /schema.graphql; unless set, where INTROSPECTION is on.",
+    )
     graphql_remembered_bytes: int = Field(
         default=64_000_000,
         ge=0,
@@ -291,6 +295,11 @@ class Settings(BaseSettings):
         if self.has_local_secret:
             remarks.append("SUPABASE_JWT_SECRET is the Supabase CLI's, which everybody knows: for this machine alone")
         return remarks
+
+    @property
+    def shows_schema(self) -> bool:
+        """Whether `/schema.graphql` is there."""
+        return self.introspection if self.sdl is None else self.sdl
 
     def shown(self) -> dict[str, str]:
         """Each setting by its variable's name, secrets hidden."""

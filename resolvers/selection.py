@@ -15,7 +15,7 @@ Wanted = Mapping[str, frozenset[str]]
 
 def everything(report: type) -> Wanted:
     """All of a report, as the legacy endpoints answer it."""
-    return {field.python_name: _metrics(_object_type(field), None) for field in _fields(report).values()}
+    return {field.python_name: _metrics(object_type(field), None) for field in _fields(report).values()}
 
 
 def selected(report: type, fields: Iterable[Selection]) -> Wanted:
@@ -25,7 +25,7 @@ def selected(report: type, fields: Iterable[Selection]) -> Wanted:
     for field in fields:
         for chosen in _flat(field.selections):
             if shown := known.get(chosen.name):
-                needed = _metrics(_object_type(shown), chosen.selections)
+                needed = _metrics(object_type(shown), chosen.selections)
                 wanted[shown.python_name] = wanted.get(shown.python_name, frozenset()) | needed
     return wanted
 
@@ -35,7 +35,8 @@ def _fields(cls: type) -> Mapping[str, StrawberryField]:
     return {to_camel_case(field.python_name): field for field in definition.fields}
 
 
-def _object_type(field: StrawberryField) -> type | None:
+def object_type(field: StrawberryField) -> type | None:
+    """The type of a field's objects, itself or in a list; None where its values are none."""
     inner = field.type
     while hasattr(inner, "of_type"):
         inner = inner.of_type
@@ -57,7 +58,7 @@ def _metrics(cls: type | None, selections: Iterable[Selection] | None) -> frozen
         if issubclass(cls, Measured) and field.python_name in cls.metrics:
             names |= {cls.metrics[field.python_name].name}
         else:
-            names |= _metrics(_object_type(field), inner)
+            names |= _metrics(object_type(field), inner)
     return names
 
 

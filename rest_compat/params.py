@@ -17,10 +17,12 @@ from resolvers.scalars import parse_day, parse_uuid
 
 E = TypeVar("E", bound=Enum)
 
+SHOWN_TEXTS, SHOWN_CHARACTERS = 5, 100
+"""How much of what was asked a refusal repeats."""
+
 _INTEGER = re.compile(r"[+-]?\d{1,4300}", re.ASCII)  # as many digits as Python converts
 OFFSET_MOST = 10**18 - 1
 """An offset is shown again, and JSON's writers and readers take no more. A limit is lowered first."""
-PERIODS = tuple(str(period.value) for period in Period)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Params:
     """One request's parameters; a name that is asked for twice is refused when it is read."""
 
     query: QueryParams
-    periods: Collection[str] = PERIODS
+    periods: type[Enum] = Period
     default_period: str = "7d"
 
     def filters(self, today: date) -> Filters:
@@ -37,7 +39,8 @@ class Params:
         Raises:
             BadFilter: one of them is not what it may be.
         """
-        period = Period(self._choice("period", self.periods, self.default_period))
+        accepted = [str(period.value) for period in self.periods]
+        period = Period(self._choice("period", accepted, self.default_period))
         custom = period is Period.CUSTOM
         return Filters.of(
             period,
@@ -55,16 +58,14 @@ class Params:
         return kind(self._choice(name, [str(value.value) for value in accepted], text))
 
     def metrics(self) -> list[str]:
-        """The timeseries' metrics, in the documented order, each once."""
-        if (text := self._text("metrics")) is None:
-            return list(TIMESERIES_METRICS)
-        names = {name.strip() for name in text.split(",")}
+        """The timeseries' metrics, in the documented order, each once; all without any."""
+        names = set(self._list("metrics"))
         if unknown := sorted(names - set(TIMESERIES_METRICS)):
             raise BadFilter(
-                f"metrics: unknown {', '.join(map(repr, unknown))}; accepted, separated by commas: "
+                f"metrics: unknown {_shown(*unknown)}; accepted, separated by commas or one by one: "
                 + ", ".join(TIMESERIES_METRICS)
             )
-        return [name for name in TIMESERIES_METRICS if name in names]
+        return [name for name in TIMESERIES_METRICS if name in names or not names]
 
     def limit(self, default: int, most: int) -> int:
         """`limit`, lowered to the most there may be."""
@@ -75,16 +76,25 @@ class Params:
         return self._integer("offset", 0, least=0, most=OFFSET_MOST)
 
     def _text(self, name: str) -> str | None:
-        values = self.query.getlist(name)
+        values = self._given(name)
         if len(values) > 1:
             raise BadFilter(f"{name} is given {len(values)} times; give it once")
         return values[0] if values else None
+
+    def _list(self, name: str) -> list[str]:
+        """What may be given several times, separated by commas, or both."""
+        entries = [entry.strip() for value in self._given(name) for entry in value.split(",")]
+        return [entry for entry in entries if entry]
+
+    def _given(self, name: str) -> list[str]:
+        """An empty parameter is none: so a form sends a field that nobody filled in."""
+        return [value for value in self.query.getlist(name) if value]
 
     def _choice(self, name: str, accepted: Collection[str], default: str) -> str:
         text = self._text(name)
         chosen = default if text is None else text
         if chosen not in accepted:
-            raise BadFilter(f"{name} {chosen!r} is not known; accepted: {', '.join(accepted)}")
+            raise BadFilter(f"{name} {_shown(chosen)} is not known; accepted: {', '.join(accepted)}")
         return chosen
 
     def _day(self, name: str) -> date | None:
@@ -93,7 +103,7 @@ class Params:
         try:
             return parse_day(text)
         except ValueError:
-            raise BadFilter(f"{name} {text!r} is not a day; accepted: a real day as YYYY-MM-DD") from None
+            raise BadFilter(f"{name} {_shown(text)} is not a day; accepted: a real day as YYYY-MM-DD") from None
 
     def _id(self, name: str) -> UUID | None:
         if (text := self._text(name)) is None:
@@ -102,7 +112,7 @@ class Params:
             return parse_uuid(text)
         except ValueError:
             raise BadFilter(
-                f"{name} {text!r} is not an id; accepted: a UUID, like 123e4567-e89b-12d3-a456-426614174000"
+                f"{name} {_shown(text)} is not an id; accepted: a UUID, like 123e4567-e89b-12d3-a456-426614174000"
             ) from None
 
     def _integer(self, name: str, default: int, *, least: int, most: int | None = None) -> int:
@@ -110,5 +120,12 @@ class Params:
             return default
         if not _INTEGER.fullmatch(text) or int(text) < least or (most is not None and int(text) > most):
             range_ = f"{least} or more" if most is None else f"{least} to {most}"
-            raise BadFilter(f"{name} {text!r} is not accepted; give a whole number, {range_}")
+            raise BadFilter(f"{name} {_shown(text)} is not accepted; give a whole number, {range_}")
         return int(text)
+
+
+def _shown(*texts: str) -> str:
+    """What was asked, as a refusal repeats it."""
+    cut = [text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…" for text in texts[:SHOWN_TEXTS]]
+    more = len(texts) - SHOWN_TEXTS
+    return ", ".join(map(repr, cut)) + (f" and {more} more" if more > 0 else "")

@@ -7,28 +7,31 @@ from functools import cache
 from typing import Annotated, Any, Required, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 from typing_extensions import TypedDict, is_typeddict
 
+from resolvers.campaigns import BatchStatus
+from resolvers.filters import Period
+from resolvers.heatmap import HeatmapMetric
 from resolvers.scalars import show_time
 
 Int64 = Annotated[int, WithJsonSchema({"type": "integer", "format": "int64"})]
 """What adds up outgrows the 32 bits that generated clients give an integer without a format."""
 
 
-class Period(TypedDict):
+class DateRange(TypedDict):
     """The days covered, both included, as YYYY-MM-DD."""
 
     start_date: date
     end_date: date
 
 
-class LabelledPeriod(TypedDict):
+class OverviewPeriod(TypedDict):
     """The days covered, and the period asked for."""
 
     start_date: date
     end_date: date
-    label: str
+    label: Period
 
 
 class Summary(TypedDict):
@@ -88,7 +91,7 @@ class ToolUsage(TypedDict):
 class Overview(TypedDict):
     """dashboard-overview."""
 
-    period: LabelledPeriod
+    period: OverviewPeriod
     summary: Summary
     disposition_breakdown: DispositionBreakdown
     quality: OverviewQuality
@@ -137,7 +140,7 @@ class TimeseriesDay(TypedDict, total=False):
 class Timeseries(TypedDict):
     """dashboard-timeseries."""
 
-    period: Period
+    period: DateRange
     data: list[TimeseriesDay]
 
 
@@ -164,7 +167,7 @@ class FunnelRates(TypedDict):
 class Funnel(TypedDict):
     """dashboard-funnel."""
 
-    period: Period
+    period: DateRange
     funnel: FunnelStages
     rates: FunnelRates
 
@@ -175,13 +178,15 @@ class Batch(TypedDict):
     id: UUID
     agency_id: UUID
     campaign_id: UUID | None
-    status: str
+    status: BatchStatus
     total_calls: Int64
     completed_count: Int64
     failed_count: Int64
     pending_count: Int64
     in_progress_count: Int64
-    progress_pct: int
+    progress_pct: Annotated[
+        int, Field(description="Completed and failed, of all contacts; 0 while it has none. Unit: percent, whole.")
+    ]
     created_at: datetime
     completed_at: datetime | None
 
@@ -259,7 +264,7 @@ class QualityDay(TypedDict):
 class Quality(TypedDict):
     """dashboard-quality."""
 
-    period: Period
+    period: DateRange
     quality: QualitySummary
     trend: list[QualityDay]
 
@@ -286,8 +291,8 @@ class BestTime(TypedDict):
 class Heatmap(TypedDict):
     """dashboard-heatmap."""
 
-    period: Period
-    metric: str
+    period: DateRange
+    metric: HeatmapMetric
     heatmap: list[HeatmapSlot]
     best_times: list[BestTime]
 
@@ -323,7 +328,7 @@ class BuyingSignal(TypedDict):
 class Objections(TypedDict):
     """dashboard-objections."""
 
-    period: Period
+    period: DateRange
     summary: ObjectionsSummary
     objections: list[Objection]
     buying_signals: list[BuyingSignal]

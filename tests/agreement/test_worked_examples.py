@@ -1,11 +1,14 @@
 """The contract's worked examples: the facts go in as raw calls, the documented figures come out of both doors."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from rest_compat.openapi import document
+from tests.doors import REPORTS
 from tests.given import NOW, Given
 from tests.running import Running
 
@@ -87,3 +90,33 @@ async def test_the_funnel_of_150_calls_shows_the_documented_figures(gateway: Run
     )
     assert list(answer["funnel"]["funnel"].values()) == list(stages.values())
     assert list(answer["funnel"]["rates"].values()) == list(rates.values())
+
+
+async def test_the_examples_of_the_openapi_document_are_answers_about_these_calls(
+    gateway: Running, given: Given, owner: UUID
+) -> None:
+    agency, campaign = await given.connection.fetchrow("select agency_id, campaign_id from calls limit 1")
+    await given.connection.execute("update campaigns set name = 'Spring offer' where id = $1", campaign)
+    await given.connection.execute(
+        """
+        update calls set
+            talk_ratio = 0.42, listen_ratio = 0.58, script_adherence = 0.91,
+            sentiment = (case disposition when 'appointment_booked' then 'positive'
+                                          when 'conversation' then 'neutral' else 'negative' end)::call_sentiment,
+            emails_sent = case disposition when 'appointment_booked' then 1 else 0 end,
+            buying_signals = case disposition
+                when 'appointment_booked' then '[{"text": "When can you start?", "quote": "…"}]'::jsonb else '[]' end
+        where disposition is not null
+        """
+    )
+    batch = await given.batch(
+        agency, campaign, {"completed": 110, "failed": 10, "pending": 40}, status="processing", created_at=NOW
+    )
+    shown = {str(agency): UUID(int=1), str(campaign): UUID(int=2), str(batch): UUID(int=3)}
+    paths = document()["paths"]
+    for report in REPORTS:
+        answer = (await gateway.get(report, owner)).text
+        for made, id_ in shown.items():
+            answer = answer.replace(made, str(id_))
+        documented = paths[f"/functions/v1/dashboard-{report}"]["get"]["responses"]["200"]["content"]
+        assert json.loads(answer) == documented["application/json"]["example"]

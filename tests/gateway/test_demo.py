@@ -21,7 +21,7 @@ import pytest
 
 from database.embedded import attach
 from gateway.demo import DATABASE
-from rest_compat.routes import ROWS
+from rest_compat.rows import ROWS
 
 ROOT = Path(__file__).parent.parent.parent
 ALL_SEVEN = """{

@@ -70,10 +70,10 @@ async def test_a_user_without_a_row_or_an_agency_or_a_needed_client_gets_403(hou
 @pytest.mark.parametrize(
     "path",
     [
-        "/functions/v1/dashboard-overview/", "/functions/v1/dashboard-", "/functions/v1/dashboard-sales",
+        "/functions/v1/dashboard-overview//", "/functions/v1/dashboard-", "/functions/v1/dashboard-sales",
         "/functions/v1/Dashboard-Overview", "/functions/v1/overview", "/functions/v1/", "/functions/v1",
         "/functions/v2/dashboard-overview", "/functions/v1//dashboard-overview", "/functions/v1/dashboard-overview%20",
-        "/functions/v1/dashboard-overview/x", "/functions/v1/dashboard_overview", "/nothing",
+        "/functions/v1/dashboard-overview/x", "/functions/v1/dashboard_overview",
         "/dashboard-overview", "/functions/v1/%2e%2e/livez", "/functions/v1/\N{SNOWMAN}",
     ],
 )  # fmt: skip
@@ -84,10 +84,47 @@ async def test_what_is_no_function_gets_404_with_or_without_a_token(house: House
     check_error(await house.gateway.http.post(path, headers=headers, json={}), 404)
 
 
-async def test_a_trailing_slash_is_not_redirected(house: House) -> None:
-    for response in await ask(house, [f"{path}/" for path in PATHS], headers=bearer(house.owner)):
-        check_error(response, 404)
-        assert "location" not in response.headers
+@pytest.mark.parametrize(
+    ("paths", "named"),
+    [
+        (
+            ("/healthz", "/health", "/health/live", "/readiness", "/livez/x", "/_ping", "/HEALTHZ"),
+            ("/livez", "/readyz"),
+        ),
+        (("/metrics", "/metrics/", "/api/prometheus"), ("Server-Timing", "/livez", "/readyz")),
+        (("/graphiql", "/api/graphql", "/graphql//", "/graphql/v1", "/GraphQL", "/playground"), ("/graphql",)),
+        (("/docs", "/redoc", "/openapi.yaml", "/swagger.json", "/schema"), ("/openapi.json", "/schema.graphql")),
+        (
+            ("/nothing", "/v2/calls", "/%00", "/\N{SNOWMAN}", "/wp-login.php"),
+            ("/graphql", "/functions/v1/", "/openapi.json"),
+        ),
+    ],
+)
+async def test_where_nothing_is_it_is_said_what_there_is(
+    house: House, paths: Sequence[str], named: Sequence[str]
+) -> None:
+    for path in paths:
+        for method in ("GET", "POST"):
+            words = check_error(await house.gateway.http.request(method, path), 404)
+            assert all(name in words for name in named), (path, words)
+
+
+async def test_a_slash_at_the_end_means_nothing(house: House) -> None:
+    known = bearer(house.owner)
+    for method in ("GET", "HEAD"):
+        plain, slashed = [
+            await ask(house, [f"{path}{end}" for path in PATHS], method, headers=known) for end in ("", "/")
+        ]
+        for without, with_ in zip(plain, slashed, strict=True):
+            assert with_.status_code == 200
+            assert with_.content == without.content
+            assert with_.headers["etag"] == without.headers["etag"]
+    for path in ("/livez/", "/readyz/", "/openapi.json/"):
+        assert (await house.gateway.http.get(path)).status_code == 200
+    for response in await ask(house, [f"{path}/?period=1d" for path in PATHS], headers=known):
+        assert "7d, 30d" in check_error(response, 400)
+    for response in await ask(house, [f"{path}/" for path in PATHS], "POST", headers=known):
+        assert "{ method: 'GET' }" in check_error(response, 405)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
@@ -96,6 +133,11 @@ async def test_other_methods_get_405_with_allow_and_words_that_help(house: House
         for response in await ask(house, PATHS, method, headers=headers):
             assert "{ method: 'GET' }" in check_error(response, 405)
             assert response.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_a_wrong_method_elsewhere_is_told_nothing_of_supabase_js(house: House) -> None:
+    for path in ("/livez", "/readyz", "/openapi.json"):
+        assert check_error(await house.gateway.http.post(path), 405) == "Only GET is answered here."
 
 
 async def test_the_post_that_supabase_js_sends_by_default_is_told_how_to_ask(house: House) -> None:

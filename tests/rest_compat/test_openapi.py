@@ -1,6 +1,8 @@
 """/openapi.json tells the truth: real answers fit the documented schemas, real parameters are the documented ones."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,8 +13,9 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 from structlog.testing import capture_logs
 
+from resolvers.metrics import METRICS, TIMESERIES_METRICS
 from tests.conftest import Database, Postgres
-from tests.doors import REPORTS, House, furnished
+from tests.doors import REPORTS, House, check_manners, furnished
 from tests.given import NOW, Given, token
 from tests.running import Running, running, settings_for
 
@@ -47,8 +50,22 @@ async def spec(house: House) -> Spec:
     return response.json()
 
 
-def operation(spec: Spec, report: str) -> dict[str, Any]:
-    return spec["paths"][f"/functions/v1/dashboard-{report}"]["get"]
+def resolved(spec: Spec, node: Any) -> Any:
+    """What a reference leads to, or the node itself."""
+    for step in node["$ref"].removeprefix("#/").split("/") if "$ref" in node else ():
+        spec = spec[step]
+    return spec if "$ref" in node else node
+
+
+def operation(spec: Spec, report: str, method: str = "get") -> dict[str, Any]:
+    """An endpoint's, its path's parameters and its headers where it has them by reference."""
+    path = spec["paths"][f"/functions/v1/dashboard-{report}"]
+    responses = {status: resolved(spec, response) for status, response in path[method]["responses"].items()}
+    for status, response in responses.items():
+        headers = {name: resolved(spec, header) for name, header in response["headers"].items()}
+        responses[status] = {**response, "headers": headers}
+    parameters = [resolved(spec, parameter) for parameter in path["parameters"]]
+    return {**path[method], "parameters": parameters, "responses": responses}
 
 
 def check(spec: Spec, report: str, response: httpx2.Response, status: int) -> None:
@@ -59,11 +76,17 @@ def check(spec: Spec, report: str, response: httpx2.Response, status: int) -> No
     assert response.headers["content-type"] == media_type
     schema = {**content["schema"], "components": spec["components"]}
     Draft202012Validator(schema, validate_formats=True).validate(response.json())
-    for name, header in documented.get("headers", {}).items():
+    check_headers(documented, response)
+
+
+def check_headers(documented: Mapping[str, Any], response: httpx2.Response) -> None:
+    """Each documented header is there and fits, and none of the telling ones is missing from the document."""
+    for name, header in documented["headers"].items():
         value = response.headers[name]
         kind = Draft202012Validator(header["schema"])
         kind.validate(int(value) if header["schema"]["type"] == "integer" else value)
-    assert ("retry-after" in response.headers) == ("Retry-After" in documented.get("headers", {}))
+    for name in ("ETag", "Retry-After", "WWW-Authenticate", "Allow"):
+        assert (name in response.headers) == (name in documented["headers"]), name
 
 
 def every_object(schema: Any) -> list[dict[str, Any]]:
@@ -79,9 +102,9 @@ def every_object(schema: Any) -> list[dict[str, Any]]:
 def test_it_describes_exactly_the_seven_endpoints(spec: Spec) -> None:
     assert spec["openapi"].startswith("3.1")
     assert list(spec["paths"]) == [f"/functions/v1/dashboard-{report}" for report in REPORTS]
-    assert all(list(path) == ["get"] for path in spec["paths"].values())
-    ids = [operation(spec, report)["operationId"] for report in REPORTS]
-    assert len(set(ids)) == 7
+    assert all(list(path) == ["parameters", "get", "head"] for path in spec["paths"].values())
+    ids = [operation(spec, report, method)["operationId"] for report in REPORTS for method in ("get", "head")]
+    assert len(set(ids)) == 14
 
 
 def test_every_reference_leads_somewhere(spec: Spec) -> None:
@@ -103,16 +126,61 @@ def test_every_reference_leads_somewhere(spec: Spec) -> None:
 def test_it_says_that_a_bearer_token_is_needed(spec: Spec) -> None:
     scheme = spec["components"]["securitySchemes"]["bearer"]
     assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
-    assert all(operation(spec, report)["security"] == [{"bearer": []}] for report in REPORTS)
+    assert spec["security"] == [{"bearer": []}]
+    assert not any("security" in operation(spec, report) for report in REPORTS)
 
 
-def test_every_status_has_a_described_json_body(spec: Spec) -> None:
+def test_every_status_is_described_and_all_but_304_have_a_json_body(spec: Spec) -> None:
     for report in REPORTS:
         responses = operation(spec, report)["responses"]
-        assert set(responses) == {"200", "400", "401", "403", "405", "429", "500", "503"}
-        for response in responses.values():
+        assert set(responses) == {"200", "304", "400", "401", "403", "404", "405", "429", "500", "503"}
+        for status, response in responses.items():
             assert response["description"]
-            assert list(response["content"]) == ["application/json"]
+            assert list(response.get("content", {})) == ([] if status == "304" else ["application/json"])
+        headers_alone = operation(spec, report, "head")["responses"]
+        assert set(headers_alone) == {"200", "304", "4XX", "5XX"}
+        assert not any("content" in response for response in headers_alone.values())
+
+
+def test_everything_is_described_in_the_words_of_graphql_and_its_names_are_the_old_ones(spec: Spec) -> None:
+    schemas = spec["components"]["schemas"]
+    for name, schema in schemas.items():
+        assert schema["description"], name
+        for key, found in schema.get("properties", {}).items():
+            assert found.get("description") or name in ("Error", "ServerError"), f"{name}.{key}"
+    for report in REPORTS:
+        assert all(parameter["description"] for parameter in operation(spec, report)["parameters"])
+    for name, metric in METRICS.items():
+        if name in schemas["Summary"]["properties"]:
+            assert schemas["Summary"]["properties"][name]["description"] == f"{metric.sentence} Unit: {metric.unit}."
+    words = json.dumps(spec)
+    assert not re.search(r"`[a-z]+[A-Z]\w*`", words)
+    assert "null while" not in words
+
+
+def test_choices_are_enums_with_names_for_programs_and_words_for_people(spec: Spec) -> None:
+    schemas = spec["components"]["schemas"]
+    enums = {name: schema for name, schema in schemas.items() if "enum" in schema}
+    assert set(enums) == {"Period", "HeatmapPeriod", "HeatmapMetric", "BatchStatus", "BatchStatusFilter", "MetricName"}
+    for schema in enums.values():
+        values, names = schema["enum"], schema["x-enum-varnames"]
+        assert len(values) == len(names) == len(set(names))
+        assert all(name.isidentifier() for name in names)
+        described = re.findall(r"^- `(\w+)`: \w", schema["description"], re.MULTILINE)
+        assert described == values
+    assert enums["MetricName"]["enum"] == list(TIMESERIES_METRICS)
+    assert dict(zip(enums["Period"]["enum"], enums["Period"]["x-enum-varnames"], strict=True))["7d"] == "LAST_7_DAYS"
+    assert set(enums["BatchStatus"]["enum"]) - set(enums["BatchStatusFilter"]["enum"]) == {"cancelled"}
+
+
+def test_every_report_has_an_example_that_fits_its_schema_and_so_has_every_error(spec: Spec) -> None:
+    for report in REPORTS:
+        for status, response in operation(spec, report)["responses"].items():
+            for content in response.get("content", {}).values():
+                if status == "200":
+                    closed(spec, report).validate(content["example"])
+                schema = {**content["schema"], "components": spec["components"]}
+                Draft202012Validator(schema, validate_formats=True).validate(content["example"])
 
 
 def test_every_key_is_required_but_the_metrics_of_a_day_that_were_not_asked_for(spec: Spec) -> None:
@@ -125,7 +193,7 @@ def test_whole_numbers_that_add_up_are_said_to_have_64_bits(spec: Spec) -> None:
     whole = {
         (name, found.get("format"))
         for schema in spec["components"]["schemas"].values()
-        for name, found in schema["properties"].items()
+        for name, found in schema.get("properties", {}).items()
         if found.get("type") == "integer"
     }
     bounded = {name for name, kind in whole if kind is None}
@@ -198,6 +266,35 @@ async def test_errors_before_the_database_fit_their_schema(house: House, spec: S
     check(spec, report, await house.gateway.get(report, clientless), 403)
     headers = {"Authorization": f"Bearer {token(house.owner)}"}
     check(spec, report, await house.gateway.http.post(path, headers=headers), 405)
+    check(spec, report, await house.gateway.http.get(f"{path}s", headers=headers), 404)
+
+
+@pytest.mark.parametrize("report", REPORTS)
+async def test_what_has_not_changed_and_headers_alone_are_as_documented(house: House, spec: Spec, report: str) -> None:
+    path = f"/functions/v1/dashboard-{report}"
+    headers = {"Authorization": f"Bearer {token(house.owner)}"}
+    etag = (await house.get(report)).headers["etag"]
+    for method in ("GET", "HEAD"):
+        documented = operation(spec, report, method.lower())["responses"]
+        same = await house.gateway.http.request(method, path, headers={**headers, "If-None-Match": etag})
+        assert (same.status_code, same.content) == (304, b"")
+        check_headers(documented["304"], same)
+    for asked, status, known in (({}, 200, "200"), ({"period": "x"}, 400, "4XX")):
+        head = await house.gateway.http.head(path, params=asked, headers=headers)
+        assert (head.status_code, head.content) == (status, b"")
+        check_headers(operation(spec, report, "head")["responses"][known], head)
+
+
+async def test_it_has_an_etag_and_comes_packed(house: House) -> None:
+    http = house.gateway.http
+    plain = await http.get("/openapi.json", headers={"Accept-Encoding": "identity"})
+    packed = await http.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(plain.content) / 4
+    assert packed.json() == plain.json()
+    again = await http.get("/openapi.json", headers={"If-None-Match": plain.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    check_manners(plain)
 
 
 async def test_a_429_fits_its_schema(house: House, spec: Spec) -> None:
@@ -221,10 +318,20 @@ async def test_a_500_and_a_503_fit_their_schemas(
             check(spec, report, await away.get(report, user), 503)
 
 
+HEADERS = {"If-None-Match", "X-Request-Id"}
+
+
 def parameters(spec: Spec, report: str) -> dict[str, dict[str, Any]]:
+    """Those of the query, each with its whole schema."""
     found = {parameter["name"]: parameter for parameter in operation(spec, report)["parameters"]}
     assert len(found) == len(operation(spec, report)["parameters"])
-    return found
+    assert {name for name, parameter in found.items() if parameter["in"] == "header"} == HEADERS
+    for name in HEADERS:
+        del found[name]
+    return {
+        name: {**parameter, "schema": {**resolved(spec, parameter["schema"]), **parameter["schema"]}}
+        for name, parameter in found.items()
+    }
 
 
 @pytest.mark.parametrize("report", REPORTS)
@@ -246,29 +353,26 @@ async def test_the_documented_parameters_are_those_that_are_read(house: House, s
         assert not parameter.get("required")
 
 
-def good_and_bad(parameter: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
+def good_and_bad(spec: Spec, parameter: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
     """Values that a parameter's schema allows, its bounds included, and values just outside of it."""
     schema = parameter["schema"]
     match schema:
         case {"type": "string", "enum": [*values]}:
-            return values, ["", values[0].upper() + "x", values[0] + " ", ",".join(values)]
+            return [*values, ""], [values[0].upper() + "x", values[0] + " ", ",".join(values)]
         case {"type": "string", "format": "date"}:
             return ["2026-02-05", "2026-02-01"], ["2026-02-30", "2026-2-5", "20260205", "", "2026-02-05T00:00:00Z"]
         case {"type": "string", "format": "uuid"}:
             id_ = str(uuid4())
-            return [id_, id_.upper()], ["", "0", id_[:-1], id_.replace("-", ""), f"{{{id_}}}"]
+            return [id_, id_.upper(), ""], ["0", id_[:-1], id_.replace("-", ""), f"{{{id_}}}"]
         case {"type": "integer", "minimum": least}:
             most = schema.get("maximum")
             good = [least, least + 1, 77, 10**12, 10**17] + ([most] if most else [10**30])
-            return [str(n) for n in good], [str(least - 1), "", "1.5", "x", *([str(most + 1)] if most else [])]
-        case {"type": "array", "items": {"enum": [*values]}, "minItems": 1}:
+            return ["", *map(str, good)], [str(least - 1), "1.5", "x", *([str(most + 1)] if most else [])]
+        case {"type": "array", "items": items}:
+            values = resolved(spec, items)["enum"]
             assert (parameter["style"], parameter["explode"]) == ("form", False)
-            return [*values, ",".join(values), ",".join(reversed(values))], [
-                "",
-                "x",
-                values[0] + ",",
-                values[0].upper(),
-            ]
+            good = [*values, ",".join(values), ",".join(reversed(values)), values[0] + ",", ""]
+            return good, ["x", f"{values[0]},x", values[0].upper()]
     raise AssertionError(schema)
 
 
@@ -282,7 +386,7 @@ async def test_documented_values_are_accepted_and_others_refused(house: House, s
 
     asked = []
     for name, parameter in parameters(spec, report).items():
-        good, bad = good_and_bad(parameter)
+        good, bad = good_and_bad(spec, parameter)
         dates = GOOD_DAY if "custom" in good or "date" in name else {}
         period = {"period": "custom"} if "date" in name else {}
         asked += [ask(200, {**dates, **period, name: value}) for value in good]

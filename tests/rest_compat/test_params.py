@@ -11,7 +11,7 @@ import pytest
 from resolvers.metrics import TIMESERIES_METRICS
 from tests.conftest import Postgres
 from tests.doors import REPORTS, House, check_error, check_manners, furnished
-from tests.given import NOW
+from tests.given import NOW, token
 from tests.running import running
 
 TODAY = NOW.date()
@@ -145,7 +145,7 @@ async def test_only_the_overview_is_labelled_with_the_period_asked_for(house: Ho
 
 
 @pytest.mark.parametrize(
-    "period", ["", "TODAY", "7D", " 7d", "7d ", "7", "14d", "LAST_7_DAYS", "\N{FULLWIDTH DIGIT SEVEN}d"]
+    "period", ["TODAY", "7D", " 7d", "7d ", "7", "14d", "LAST_7_DAYS", "\N{FULLWIDTH DIGIT SEVEN}d"]
 )
 async def test_an_unknown_period_is_refused_and_the_known_ones_are_named(house: House, period: str) -> None:
     for report in REPORTS:
@@ -241,7 +241,7 @@ async def test_dates_are_not_read_without_period_custom(house: House) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "1", "null", "123e4567e89b12d3a456426614174000", "{123e4567-e89b-12d3-a456-426614174000}",
+        "1", "null", "123e4567e89b12d3a456426614174000", "{123e4567-e89b-12d3-a456-426614174000}",
         "urn:uuid:123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-42661417400",
         "123e4567-e89b-12d3-a456-4266141740000", "g23e4567-e89b-12d3-a456-426614174000",
         " 123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000\n",
@@ -293,7 +293,6 @@ async def test_a_date_that_is_read_may_not_be_given_twice(house: House) -> None:
 @pytest.mark.parametrize(
     ("report", "name", "value"),
     [
-        ("timeseries", "metrics", "total_calls"),
         ("campaigns", "status", "pending"),
         ("campaigns", "limit", "5"),
         ("campaigns", "offset", "5"),
@@ -341,6 +340,11 @@ async def test_timeseries_shows_all_metrics_or_those_asked_for_in_the_documented
         ("sms_sent,total_calls", ["total_calls", "sms_sent"]),
         ("total_calls, avg_talk_ratio ,total_calls", ["total_calls", "avg_talk_ratio"]),
         ("avg_duration_seconds", ["avg_duration_seconds"]),
+        (["sms_sent", "total_calls"], ["total_calls", "sms_sent"]),
+        (["sms_sent,total_calls", "", "sms_sent", "escalations ,"], ["total_calls", "escalations", "sms_sent"]),
+        (DOCUMENTED_METRICS, DOCUMENTED_METRICS),
+        ("total_calls,,sms_sent,", ["total_calls", "sms_sent"]),
+        (["", ",", " "], DOCUMENTED_METRICS),
     ):
         answer = await house.rest("timeseries", **({} if metrics is None else {"metrics": metrics}))
         assert [day["date"] for day in answer["data"]] == ["2026-02-10", "2026-02-16"]
@@ -349,10 +353,12 @@ async def test_timeseries_shows_all_metrics_or_those_asked_for_in_the_documented
 
 @pytest.mark.parametrize(
     "metrics",
-    ["", ",", "total_calls,", "calls", "TOTAL_CALLS", "totalCalls", "total_calls;sms_sent", "total_calls,date", "*",
-     "contact_rate", "talk_ratio_sum"],
+    ["calls", "TOTAL_CALLS", "totalCalls", ["total_calls", "calls"], "total_calls\x00", "total_calls;sms_sent",
+     "total_calls,date", "*", "contact_rate", "talk_ratio_sum"],
 )  # fmt: skip
-async def test_an_unknown_metric_is_refused_and_the_known_ones_are_named(house: House, metrics: str) -> None:
+async def test_an_unknown_metric_is_refused_and_the_known_ones_are_named(
+    house: House, metrics: str | list[str]
+) -> None:
     words = await refused(house, "timeseries", metrics=metrics)
     assert all(name in words for name in DOCUMENTED_METRICS)
 
@@ -361,7 +367,7 @@ async def test_the_heatmap_takes_three_metrics_and_calls_is_the_default(house: H
     for metric in ("calls", "connected", "meetings_booked"):
         assert (await house.rest("heatmap", metric=metric))["metric"] == metric
     assert await house.rest("heatmap") == await house.rest("heatmap", metric="calls")
-    for metric in ("", "Calls", "total_calls", "connected_calls", "calls,connected", "MEETINGS_BOOKED"):
+    for metric in ("Calls", "total_calls", "connected_calls", "calls,connected", "MEETINGS_BOOKED"):
         words = await refused(house, "heatmap", metric=metric)
         assert words.endswith("accepted: calls, connected, meetings_booked")
 
@@ -377,7 +383,7 @@ async def test_campaigns_takes_the_documented_statuses_and_two_more(house: House
         assert answer["pagination"]["total"] == 1
     everything = await house.gateway.rest("campaigns", user)
     assert {batch["id"] for batch in everything["active_batches"]} == set(batches.values())
-    for status in ("cancelled", "", "Pending", "active", "pending,failed"):
+    for status in ("cancelled", "Pending", "active", "pending,failed"):
         words = await refused(house, "campaigns", status=status)
         assert all(known in words for known in statuses[:-1])
         assert "cancelled" not in words.partition("accepted")[2]
@@ -411,7 +417,7 @@ async def test_a_limit_above_the_maximum_is_lowered_and_the_one_used_is_shown(ho
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "-1", "1.0", "1.5", "1e2", "0x10", "1_0", "ten", "null", "NaN", "Infinity", " 5", "5 ", "5\n", "--5",
+    [" ", "-1", "1.0", "1.5", "1e2", "0x10", "1_0", "ten", "null", "NaN", "Infinity", " 5", "5 ", "5\n", "--5",
      "5,", "\N{ARABIC-INDIC DIGIT FIVE}", "\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT ZERO}", "\N{SUPERSCRIPT TWO}",
      "5;drop", "-" + "9" * 400, "9" * 9_000],
 )  # fmt: skip
@@ -454,6 +460,50 @@ async def test_an_offset_behind_the_last_batch_gives_an_empty_page(house: House,
 async def test_an_offset_that_no_json_reader_could_take_is_refused(house: House) -> None:
     for offset in (10**18, 2**63, 10**30):
         assert str(10**18 - 1) in await refused(house, "campaigns", offset=offset)
+
+
+@pytest.mark.parametrize("report", REPORTS)
+async def test_an_empty_parameter_is_none_as_old_clients_mean_it(house: House, report: str) -> None:
+    plain = await house.rest(report)
+    names = {"period", "start_date", "end_date", "campaign_id", "client_id"} | OWN.get(report, set())
+    for name in names:
+        assert await house.rest(report, **{name: ""}) == plain
+        assert await house.rest(report, **{name: ["", ""]}) == plain
+    assert await house.rest(report, **dict.fromkeys(names, "")) == plain
+    # A name alone, and what is left of a query string that was put together.
+    for query in ("campaign_id", "&&period=&", "campaign_id&client_id=&period"):
+        response = await house.gateway.http.get(
+            f"/functions/v1/dashboard-{report}?{query}", headers={"Authorization": f"Bearer {token(house.owner)}"}
+        )
+        assert (response.status_code, response.json()) == (200, plain)
+
+
+async def test_beside_an_empty_parameter_the_other_of_its_name_counts(house: House) -> None:
+    nobody = str(uuid4())
+    for given in (["", nobody], [nobody, ""]):
+        assert COUNTED["overview"](await house.rest("overview", campaign_id=given)) == 0
+    assert "given 2 times" in await refused(house, "overview", campaign_id=[nobody, "", nobody])
+
+
+async def test_an_empty_date_is_a_missing_one(house: House) -> None:
+    for dates in ({"start_date": "", "end_date": "2026-02-01"}, {"start_date": "2026-02-01", "end_date": ""}):
+        assert "both" in await refused(house, "overview", period="custom", **dates)
+
+
+async def test_a_refusal_repeats_no_more_than_one_needs_to_see(house: House) -> None:
+    long = "a" * 30_000
+    for report, name in (
+        ("overview", "period"), ("overview", "campaign_id"), ("campaigns", "status"), ("campaigns", "limit"),
+        ("heatmap", "metric"), ("timeseries", "metrics"),
+    ):  # fmt: skip
+        words = await refused(house, report, **{name: long})
+        assert "aaaa…" in words
+        assert len(words) < 1_200
+    words = await refused(house, "overview", period="custom", start_date=long, end_date=long)
+    assert len(words) < 1_200
+    words = await refused(house, "timeseries", metrics=[f"m{number}" for number in range(2_000)])
+    assert "and 1995 more" in words
+    assert len(words) < 1_200
 
 
 async def test_a_refusal_repeats_what_was_asked_as_plain_json(house: House) -> None:
