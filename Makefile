@@ -53,7 +53,7 @@ psql: $(VENV)/.demo ## Open psql on the running demo's database
 	@exec $(BIN)/gateway psql
 
 clean: ## Remove the environment, the built pages, npm's packages and the demo's data
-	rm -rf $(VENV) .demo gateway/web web/src/generated.ts web/node_modules bench/peers/*/node_modules tests/rest_compat/clients/node_modules
+	rm -rf $(VENV) .demo gateway/web web/src/generated.ts web/node_modules tests/clients/node_modules bench/peers/*/node_modules tests/rest_compat/clients/node_modules
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Install one, or: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }

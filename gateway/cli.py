@@ -109,7 +109,7 @@ def settings() -> None:
 @app.command()
 def doctor() -> None:
     """Check the database and the issuer, and say in plain words what is wrong."""
-    with explained():
+    with explained(), err.status(f"Looking, at each thing for no longer than {examination.CHECK_SECONDS:g} s"):
         findings = asyncio.run(examination.examine(read_settings()))
     out.print(examination.report(findings))
     if any(finding.ok is False for finding in findings):

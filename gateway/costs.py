@@ -27,6 +27,7 @@ COST_OF_REPORT: Mapping[str, int] = {
     "objections": 50,
     "freshness": 50,
     "choices": 10,
+    "viewer": 5,
 }
 """By what a report makes the database read; any other field costs 1."""
 

@@ -21,7 +21,8 @@ from gateway.doctor_replicas import examine_replicas
 from gateway.settings import Settings
 from resolvers.metrics import TIMESERIES_METRICS, sums_of
 
-CHECK_SECONDS = 5.0
+CHECK_SECONDS = 20.0
+"""For each check. Where the machine or the server is busy one takes seconds, which is no fault to be told of."""
 OLDEST_POSTGRESQL = 15
 
 _PARTS = "agency_id stat_date campaign_id client_id updated_at analyzed_calls analyzed_connected_calls"

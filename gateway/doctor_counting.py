@@ -69,6 +69,7 @@ VERSION_TRIGGERS: Mapping[str, Sequence[str]] = {
     "A": (
         *(f"{table}_version_truncated" for table in _PARENTS),
         "calls_version_truncated",
+        "agencies_version",
         "data_versions_are_no_replica",
     ),
 }

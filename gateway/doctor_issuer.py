@@ -1,5 +1,7 @@
 """Finds out whether the issuer's public keys can be had, and says in plain words what is wrong with them."""
 
+import asyncio
+
 import httpx2
 import jwt
 
@@ -13,8 +15,12 @@ async def examine_issuer(settings: Settings, seconds: float) -> tuple[bool | Non
         words = "Only SUPABASE_JWT_SECRET is set: HS256 tokens are accepted, ES256 and RS256 need SUPABASE_URL."
         return True, words
     try:
-        async with httpx2.AsyncClient(timeout=seconds, follow_redirects=False) as client:
+        # The client's own timeout would be for each read, and an issuer may send a byte a second.
+        async with asyncio.timeout(seconds), httpx2.AsyncClient(timeout=None, follow_redirects=False) as client:
             response = await client.get(url)
+    except TimeoutError:
+        words = f"{url} cannot be reached: no answer within {seconds:g} s. Check SUPABASE_URL and the network."
+        return False, words
     except httpx2.HTTPError as error:
         words = f"{url} cannot be reached: {str(error) or type(error).__name__}. Check SUPABASE_URL and the network."
         return False, words

@@ -24,6 +24,7 @@ from resolvers.heatmap import Heatmap, HeatmapMetric, heatmap
 from resolvers.objections import LIMIT as TEXTS_LIMIT
 from resolvers.objections import Objections, objections
 from resolvers.overview import Overview, overview
+from resolvers.profile import Profile, profile
 from resolvers.quality import Quality, quality
 from resolvers.scalars import SCALARS
 from resolvers.selection import Wanted, selected
@@ -130,6 +131,10 @@ class Query:
     async def choices(self, info: Info) -> Choices | None:
         asked, wanted = _asked(info, Choices, ReportFilters())
         return await choices(info.context.reader, asked, wanted)
+
+    @strawberry.field(description="Who is asking: their agency, and their client if they see one only.")
+    async def viewer(self, info: Info) -> Profile | None:
+        return await profile(info.context.reader, ReportFilters().resolve(info.context.today))
 
 
 class Enum(CustomGraphQLEnumType):

@@ -6,6 +6,7 @@ TEST_DATABASE_URL names a PostgreSQL to use instead of it: the address of a role
 
 import asyncio
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -15,12 +16,15 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+import hypothesis
 import pytest
 
 from database.embedded import embedded
 from database.migrate import migrate
+from gateway import answers, versions
 from tests.given import Given
 from tests.running import Running, running, settings_for
+from tests.waiting import PATIENCE
 
 _SERVER, _TEMPLATE = "GATEWAY_TEST_SERVER", "GATEWAY_TEST_TEMPLATE"
 
@@ -45,6 +49,16 @@ class Postgres:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that starts the run starts the server; xdist's workers inherit its address."""
+    # A shell starts what runs in its background with SIGINT ignored, and so would be every process that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile(
+        "any machine",
+        parent=hypothesis.settings(),
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("any machine")
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     stack = ExitStack()
@@ -130,3 +144,10 @@ async def gateway(database: Database) -> AsyncIterator[Running]:
     """A gateway on the test's database. Its today is 2026-02-16."""
     async with running(settings_for(database.dsn)) as started:
         yield started
+
+
+@pytest.fixture
+def versions_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version of the data is waited for, however late it is: what is asked twice is always given again."""
+    monkeypatch.setattr(answers, "SOON_SECONDS", PATIENCE)
+    monkeypatch.setattr(versions, "PATIENCE_SECONDS", PATIENCE)

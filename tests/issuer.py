@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from tests.listening import listening
+from tests.waiting import LONG
 
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -107,7 +108,7 @@ def answering(status: int, body: bytes, **headers: str) -> Answer:
 
 async def hanging(_: asyncio.StreamWriter) -> None:
     """Never answers."""
-    await asyncio.sleep(60)
+    await asyncio.sleep(LONG)
 
 
 async def dripping(writer: asyncio.StreamWriter) -> None:

@@ -4,10 +4,10 @@ import asyncio
 import os
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -16,6 +16,9 @@ import psutil
 from database.binaries import Account, run
 from database.embedded import Server, embedded
 from database.migrate import migrate
+from gateway.db import Pool, Row
+from gateway.replicas import Nodes
+from tests.waiting import PATIENCE, until
 
 REPLICAS = 2
 
@@ -77,8 +80,7 @@ class Node:
     async def pause(self) -> None:
         """Has it replay nothing until told otherwise."""
         await self.ask("select pg_wal_replay_pause()")
-        while await self.ask("select pg_get_wal_replay_pause_state()") != "paused":
-            await asyncio.sleep(0.01)
+        await until(lambda: self.ask("select pg_get_wal_replay_pause_state() = 'paused'"))
 
     async def resume(self) -> None:
         """Has it replay again."""
@@ -97,15 +99,14 @@ class Node:
 
     async def promote(self) -> None:
         """Makes it a primary: the one it follows has stopped, or goes on as another."""
-        assert await self.ask("select pg_promote(true, 60)")
+        assert await self.ask(f"select pg_promote(true, {PATIENCE:.0f})")
 
     async def follow(self, primary: "Node | None") -> None:
         """Has it receive from another primary, or from nobody."""
         await self.ask(f"alter system set primary_conninfo = {_quoted(primary)}")
         await self.ask("select pg_reload_conf()")
         if primary is None:
-            while await self.ask("select count(*) from pg_stat_wal_receiver"):
-                await asyncio.sleep(0.02)
+            await until(lambda: self.ask("select count(*) = 0 from pg_stat_wal_receiver"))
 
     def start_as_standby_of(self, primary: "Node") -> None:
         """It has been stopped, and comes back to follow the one that was promoted in its place."""
@@ -119,11 +120,37 @@ class Node:
 
     async def ask(self, sql: str, *values: object) -> Any:
         """A value, through a connection of the test's own."""
-        connection = await asyncpg.connect(self.dsn, timeout=10, server_settings={"application_name": "test"})
+        connection = await asyncpg.connect(self.dsn, timeout=PATIENCE, server_settings={"application_name": "test"})
         try:
             return await connection.fetchval(sql, *values)
         finally:
             await connection.close()
+
+
+async def holds(nodes: Nodes, condition: Callable[[], Awaitable[bool]], checks: int = 3) -> None:
+    """That it holds until the primary and each replica have been asked so often how far they are."""
+    asked: Counter[Pool] = Counter()
+    probes = [nodes._probe, *(each.probe for each in nodes._replicas)]
+
+    def counted(probe: Pool) -> Callable[..., Awaitable[Sequence[Row]]]:
+        fetch = probe.fetch
+
+        async def counting(sql: str, *values: object) -> Sequence[Row]:
+            try:
+                return await fetch(sql, *values)
+            finally:
+                asked[probe] += 1
+
+        return counting
+
+    for probe in probes:
+        probe.fetch = counted(probe)  # type: ignore[method-assign]
+    async with asyncio.timeout(PATIENCE):
+        while min(asked[probe] for probe in probes) < checks:
+            assert await condition()
+            await asyncio.sleep(0.02)
+    for probe in probes:
+        del probe.fetch  # its class has it
 
 
 def _quoted(primary: Node | None) -> str:
@@ -168,11 +195,8 @@ class Cluster:
         """The same of whoever is the primary now."""
         # Commits do not wait for their log here; this writes all of it out.
         position = await primary.ask("select pg_switch_wal()")
-        until = monotonic() + 30
         for each in replicas:
-            while not await each.ask("select pg_last_wal_replay_lsn() >= $1", position):
-                assert monotonic() < until
-                await asyncio.sleep(0.02)
+            await until(lambda replica=each: replica.ask("select pg_last_wal_replay_lsn() >= $1", position))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from gateway.app import create_app
 from gateway.serve import http_config
 from gateway.settings import Settings, read_settings
 from tests.given import NOW, SECRET, token
+from tests.waiting import PATIENCE
 
 
 class Running:
@@ -57,6 +58,7 @@ def settings_for(dsn: str, **given: Any) -> Settings:
         "reuse": os.environ.get("TEST_REUSE", "on"),
         "reuse_seconds": 0,
         "rate_limit": "off",
+        "request_timeout_seconds": PATIENCE / 2,
         "introspection": True,
         "log_level": "info",
     }
@@ -77,7 +79,7 @@ async def running(settings: Settings, now: Callable[[], datetime] = lambda: NOW)
                 serving.result()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            async with httpx2.AsyncClient(base_url=address, timeout=30) as http:
+            async with httpx2.AsyncClient(base_url=address, timeout=PATIENCE) as http:
                 yield Running(http, settings)
         finally:
             server.should_exit = True

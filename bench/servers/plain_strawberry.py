@@ -51,6 +51,7 @@ from resolvers.campaigns import BatchStatus
 from resolvers.choices import Choices
 from resolvers.freshness import Freshness
 from resolvers.heatmap import HeatmapMetric
+from resolvers.profile import Profile
 from resolvers.scalars import SCALARS, BigInt
 
 T = TypeVar("T")
@@ -181,6 +182,10 @@ class Query:
 
     @strawberry.field
     def choices(self) -> Choices | None:
+        return None
+
+    @strawberry.field
+    def viewer(self) -> Profile | None:
         return None
 
 

@@ -186,7 +186,7 @@ def test_a_field_that_shows_a_metric_is_described_by_the_catalogue(schema: Graph
 def test_the_reports_show_the_documented_keys_in_the_documented_order(schema: GraphQLSchema) -> None:
     query = schema.query_type
     assert query
-    assert set(query.fields) == {*recount.REPORTS, "freshness", "choices"}
+    assert set(query.fields) == {*recount.REPORTS, "freshness", "choices", "viewer"}
     for report in recount.REPORTS:
         type_ = query.fields[report].type
         assert isinstance(type_, GraphQLObjectType)

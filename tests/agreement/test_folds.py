@@ -150,7 +150,7 @@ async def test_who_does_not_get_the_fold_leaves_it_and_waits_for_nobody(
     agency = await given.agency()
     async with connections(database, 1) as (other,), other.transaction():
         assert await other.fetchval(FOLD)
-        await connection.execute("set lock_timeout = '1ms'")
+        await connection.execute("set lock_timeout = '60s'")
         assert not await connection.fetchval(FOLD)
         await connection.execute("insert into calls (agency_id) select $1::uuid from generate_series(1, 2000)", agency)
         assert await connection.fetchval("select count(*) from call_changes") == 2000

@@ -19,6 +19,7 @@ import pytest
 from tests.agreement import recount
 from tests.conftest import Database
 from tests.given import NOW, Given, damage, fold
+from tests.waiting import until
 
 WRITERS, TRANSACTIONS = 8, 40
 DAYS = [NOW.replace(hour=0) - timedelta(days=days) for days in range(6)]
@@ -604,7 +605,8 @@ async def test_a_truncate_waits_for_whoever_is_writing(
         await writing.start()
         await Given(other).calls(agency, 2, started_at=DAYS[1])
         truncating = asyncio.create_task(connection.execute("truncate calls cascade"))
-        await asyncio.sleep(0.1)
+        waits = "select exists (select from pg_locks where pid = $1 and not granted)"
+        await until(lambda: other.fetchval(waits, connection.get_server_pid()))
         assert not truncating.done()
         await writing.commit()
         await truncating

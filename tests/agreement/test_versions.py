@@ -22,6 +22,7 @@ group by agency_id
 
 # Each is one transaction about the first agency, whose rows are named as in `World`.
 CHANGES = {
+    "agencies": ("update agencies set name = 'Other' where id = :agency",),
     "users": (
         "insert into users (id, agency_id, role) values (gen_random_uuid(), :agency, 'agency_member')",
         "update users set role = 'agency_admin' where id = :user",
@@ -98,8 +99,8 @@ async def raised_by(connection: asyncpg.Connection, change: Callable[[], Awaitab
 
 
 @asynccontextmanager
-async def connected(database: Database, lock_timeout: str = "5s") -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database.dsn, server_settings={"lock_timeout": lock_timeout})
+async def connected(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database.dsn, server_settings={"lock_timeout": "60s"})
     yield connection
     await connection.close()
 
@@ -256,7 +257,7 @@ async def test_nobody_waits_for_a_transaction_that_is_left_open(
 ) -> None:
     world = await World.of(given)
     agency = world.names["agency"]
-    async with connected(database) as other, connected(database, "1s") as third:
+    async with connected(database) as other, connected(database) as third:
         before = await connection.fetchval(VERSION, agency)
         held = other.transaction()
         await held.start()
@@ -268,7 +269,7 @@ async def test_nobody_waits_for_a_transaction_that_is_left_open(
         await third.execute(world.sql("update users set role = 'agency_admin' where id = :user"))
         await third.execute("insert into calls (agency_id, started_at) values ($1, '2026-01-01')", agency)
         await third.execute("set constraints all immediate")
-        await connection.execute("set lock_timeout = '1s'")
+        await connection.execute("set lock_timeout = '60s'")
         await connection.execute(world.sql(CHANGES["clients"][0]))
         await connection.execute(world.sql(CHANGES["calls"][0]))
         seen = [before, await connection.fetchval(VERSION, agency)]

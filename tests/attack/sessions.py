@@ -9,6 +9,7 @@ import asyncpg
 from tests.agreement import findings
 from tests.agreement.test_rollup import assert_it_is_a_recount
 from tests.conftest import Database
+from tests.waiting import PATIENCE
 
 DRIFT = Path("enrichment/sql/drift.sql").read_text("utf-8")
 FAILING = "select error from failing_folds"
@@ -22,7 +23,7 @@ async def session(database: Database, **settings: str) -> AsyncIterator[asyncpg.
     try:
         yield connection
     finally:
-        await connection.close(timeout=10)
+        await connection.close(timeout=PATIENCE)
 
 
 async def assert_all_is_right(connection: asyncpg.Connection) -> None:

@@ -11,6 +11,7 @@ from tests.agreement.test_rollup import assert_it_is_a_recount, connections
 from tests.attack.damages import DRIFT, EVER, REPAIR
 from tests.conftest import Database
 from tests.given import Given, fold
+from tests.waiting import until
 
 VERSION = Path("gateway/sql/version.sql").read_text("utf-8")
 
@@ -86,7 +87,13 @@ async def test_a_contact_that_changes_while_its_batch_moves_is_told_to_whom_it_c
         moving = asyncio.create_task(
             mover.execute("update call_batches set agency_id = $2 where id = $1", batch, theirs)
         )
-        await asyncio.wait({moving}, timeout=0.5)
+        waits = "select exists (select from pg_locks where pid = $1 and not granted)"
+        pid = mover.get_server_pid()
+
+        async def is_done_or_waits() -> bool:
+            return moving.done() or await connection.fetchval(waits, pid)
+
+        await until(is_done_or_waits)
         before = await connection.fetchrow(state, theirs)
         try:
             if isolation != "read committed":
@@ -111,9 +118,7 @@ async def test_a_truncate_and_a_repair_wait_for_each_other_in_one_order(
         await truncating.execute("begin; lock table calls in access exclusive mode")
         repair = asyncio.create_task(repairing.execute(statement))
         waiting = "select count(*) from pg_locks where not granted and relation = 'calls'::regclass"
-        async with asyncio.timeout(20):
-            while not await connection.fetchval(waiting):
-                await asyncio.sleep(0.02)
+        await until(lambda: connection.fetchval(waiting))
         await truncating.execute("truncate calls cascade; commit")
         await repair
     assert await connection.fetchval("select count(*) from cron_job_logs where status = 'failed'") == 0

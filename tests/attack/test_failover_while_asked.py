@@ -22,8 +22,8 @@ from database.migrate import migrate
 from tests.attack.watching import ROUNDS, Books, as_shipped, crowded
 from tests.replication import Node
 from tests.running import running
+from tests.waiting import until
 
-PATIENCE = 60.0
 REWINDABLE = {"wal_log_hints": "on", "full_page_writes": "on"}
 """So that one that was killed need not be copied anew to follow the other."""
 
@@ -104,9 +104,7 @@ async def _create(dsn: str) -> None:
 
 
 async def _until(node: Node, condition: str, *values: Any) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await node.ask(condition, *values):
-            await asyncio.sleep(0.02)
+    await until(lambda: node.ask(condition, *values))
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from tests.attack.statements import Author
 from tests.attack.test_any_statement import DRAWN, SHARED, Storm, write
 from tests.given import Given
 from tests.replication import Node
+from tests.waiting import PATIENCE, until
 
-PATIENCE = 60.0
 TRANSACTIONS = 40
 SETTINGS = {"wal_level": "logical", "max_prepared_transactions": "5"}
 
@@ -65,10 +65,8 @@ class Pair:
         """Nothing of this one arrives any more."""
         self._subscribed.remove((of, f"of_{of}"))
         await self.databases[1 - of].execute(f"alter subscription of_{of} disable")
-        running = f"select count(*) from pg_stat_subscription where subname = 'of_{of}' and pid is not null"
-        async with asyncio.timeout(PATIENCE):
-            while await self.databases[1 - of].fetchval(running):
-                await asyncio.sleep(0.02)
+        stopped = f"select count(*) = 0 from pg_stat_subscription where subname = 'of_{of}' and pid is not null"
+        await until(lambda: self.databases[1 - of].fetchval(stopped))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from database.rebuild import RebuildError, rebuild
 from tests.attack.sessions import assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import NOW, Given, damage, fold
+from tests.waiting import PATIENCE, until
 
 AGENCIES, EACH = 40, 2_500
 # Loaded as somebody else's million would be: without a word about them in the log.
@@ -126,14 +127,18 @@ async def test_a_rebuild_ends_with_its_client(
                 "select count(*) from pg_stat_activity"
                 " where datname = current_database() and query like '%repair_call_stats%' and pid <> pg_backend_pid()"
             )
-            async with asyncio.timeout(120):
-                while not await connection.fetchval(asked):
-                    assert process.poll() is None
-                    await asyncio.sleep(0.05)
-                process.send_signal(how)
-                while await connection.fetchval(asked):
-                    await asyncio.sleep(0.05)
-            assert await asyncio.to_thread(process.wait, 60) != 0
+
+            async def is_at_work() -> bool:
+                assert process.poll() is None
+                return await connection.fetchval(asked) > 0
+
+            async def has_ended() -> bool:
+                return await connection.fetchval(asked) == 0
+
+            await until(is_at_work)
+            process.send_signal(how)
+            await until(has_ended)
+            assert await asyncio.to_thread(process.wait, PATIENCE) != 0
         finally:
             process.kill()
             process.wait()

@@ -1,7 +1,6 @@
 """Calls that come by logical replication are counted once, whatever is published."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +12,7 @@ import pytest
 from tests.attack.sessions import assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given, fold
+from tests.waiting import until
 
 PUBLISHED = {
     "the platform's tables": "table agencies, users, clients, campaigns, call_batches, campaign_contacts, calls",
@@ -48,15 +48,9 @@ async def _subscribed(
         await subscriber.execute(f"alter subscription {name} disable")
         await subscriber.execute(f"alter subscription {name} set (slot_name = none)")
         await subscriber.execute(f"drop subscription {name}")
-        while await publisher.fetchval("select active from pg_replication_slots where slot_name = $1", name):
-            await asyncio.sleep(0.05)
+        inactive = "select not active from pg_replication_slots where slot_name = $1"
+        await until(lambda: publisher.fetchval(inactive, name))
         await publisher.execute("select pg_drop_replication_slot($1)", name)
-
-
-async def _until(told: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(120):
-        while not await told():
-            await asyncio.sleep(0.05)
 
 
 async def _followed(publisher: asyncpg.Connection, subscriber: asyncpg.Connection) -> None:
@@ -66,7 +60,7 @@ async def _followed(publisher: asyncpg.Connection, subscriber: asyncpg.Connectio
         tables = await subscriber.fetchval("select bool_and(srsubstate = 'r') from pg_subscription_rel")
         return tables and await publisher.fetchval(DIGEST) == await subscriber.fetchval(DIGEST)
 
-    await _until(has_all)
+    await until(has_all)
     position = await publisher.fetchval("select pg_current_wal_lsn()")
 
     async def is_flushed() -> bool:
@@ -76,7 +70,7 @@ async def _followed(publisher: asyncpg.Connection, subscriber: asyncpg.Connectio
             position,
         )
 
-    await _until(is_flushed)
+    await until(is_flushed)
 
 
 @pytest.mark.parametrize("published", PUBLISHED)
@@ -106,7 +100,7 @@ async def test_replicated_calls_are_counted_once(
                 version = await here.fetchval(VERSION, agency)
                 await there.execute(statement)
                 await _followed(there, here)
-                await _until(lambda v=version: _is_another(here, v, agency))
+                await until(lambda v=version: _is_another(here, v, agency))
                 assert await here.fetchval("select count(*) from calls") == await here.fetchval(
                     "select sum(total_calls)::integer from call_stats_daily"
                 )

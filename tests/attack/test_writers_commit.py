@@ -16,6 +16,7 @@ from tests.attack.sessions import FAILING, WAITING, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given, fold
 from tests.running import running, settings_for
+from tests.waiting import PATIENCE, until
 
 INSERT = "insert into calls (agency_id, started_at) select $1::uuid, now() from generate_series(1, $2::integer)"
 ROLLUPS = ("call_stats_folded", "agency_hours_folded", "call_findings_folded", "agency_findings_folded")
@@ -89,7 +90,7 @@ async def test_somebody_who_works_on_a_rollups_table_holds_no_writer_up(
         working = other.transaction()
         await working.start()
         await other.execute(f"lock table {rollup} in access exclusive mode")
-        await asyncio.wait_for(connection.execute(INSERT, agency, 1200), timeout=60)
+        await asyncio.wait_for(connection.execute(INSERT, agency, 1200), timeout=PATIENCE)
         await working.rollback()
     # Nobody's fault, and over: not worth a word.
     assert await connection.fetch(LOGGED) == []
@@ -108,14 +109,14 @@ async def test_a_cancel_or_a_time_limit_that_meets_a_fold_ends_no_commit(
     writer = await connection.fetchval("select pg_backend_pid()")
     async with session(database) as other:
         writing = asyncio.create_task(connection.execute(INSERT, agency, 600))
-        while not await other.fetchval("select wait_event = 'PgSleep' from pg_stat_activity where pid = $1", writer):
-            await asyncio.sleep(0.02)
+        sleeps = "select wait_event = 'PgSleep' from pg_stat_activity where pid = $1"
+        await until(lambda: other.fetchval(sleeps, writer))
         await other.execute("select pg_cancel_backend($1)", writer)
         await writing
     assert await connection.fetchval(WAITING) == 600
     async with connection.transaction():
         await connection.execute(INSERT, agency, 600)
-        await connection.execute("set local statement_timeout = '300ms'")
+        await connection.execute("set local statement_timeout = '3s'")
         await connection.execute("set constraints all immediate")
     assert await connection.fetchval(WAITING) == 1200
     errors = {row["error"] for row in await connection.fetch(LOGGED)}
@@ -136,7 +137,7 @@ async def test_a_failure_that_cannot_even_be_noted_refuses_no_commit(
         working = other.transaction()
         await working.start()
         await other.execute("lock table cron_job_logs in access exclusive mode")
-        await asyncio.wait_for(connection.execute(INSERT, agency, 600), timeout=60)
+        await asyncio.wait_for(connection.execute(INSERT, agency, 600), timeout=PATIENCE)
         await working.rollback()
     assert await connection.fetchval("select sum(total_calls)::integer from call_stats_daily") == 600
     await connection.execute("drop trigger poison on call_stats_folded")
@@ -179,14 +180,14 @@ async def test_folds_that_fail_are_told_wherever_somebody_looks(
         assert "poisoned" in (await desk.failing_folds(connections))[0]
         with capture_logs() as logs:
             schedule = asyncio.create_task(Schedule(connections, tick_seconds=0.01).run())
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while not (told := [each for each in logs if each["event"].startswith("changes of calls cannot")]):
                     await asyncio.sleep(0.01)
             await asyncio.sleep(0.1)
             schedule.cancel()
         assert len(told) == 1
         assert "poisoned" in told[0]["error"]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (run := await connection.fetchrow("select * from recount_call_stats()")) is None:
             await asyncio.sleep(0.01)  # the schedule's own, which was cancelled, may still be at it
     assert run["status"] == "failed"

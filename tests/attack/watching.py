@@ -16,14 +16,13 @@ import httpx2
 from gateway.settings import Settings
 from tests.given import Given, token
 from tests.running import Running, settings_for
+from tests.waiting import PATIENCE, until
 
 ROUNDS = int(os.environ.get("HISTORY_ROUNDS") or (20 if os.environ.get("CI") == "true" else 8))
 """How often a history is lost: 8 times, and 20 where CI is true, unless HISTORY_ROUNDS tells otherwise."""
 CLIENTS = 4
 BOUND = Settings.model_fields["reuse_seconds"].default
 """A commit shows in every answer to a request that began so many seconds after it."""
-PATIENCE = 60.0
-"""For what the clients are to have been told, on a machine that is shared."""
 REPORTS = ("overview", "timeseries", "funnel", "campaigns", "quality", "heatmap", "objections")
 DOCUMENT = """{
     overview { summary { totalCalls } } campaigns { campaignStats { campaignName totalCalls } }
@@ -196,9 +195,7 @@ class Crowd:
     async def fall_silent(self) -> None:
         """Nobody asks until told otherwise."""
         self._may_ask.clear()
-        async with asyncio.timeout(PATIENCE):
-            while self._asking:
-                await asyncio.sleep(0.005)
+        await until(lambda: not self._asking)
 
     async def client(self, number: int) -> None:
         """Asks one question after the other, and says which answers it has."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from bench.load import Job, Load, load, request
 from tests.listening import listening
 
+SECONDS = 1.0
 GOOD = '{"data": {"calls": 3}}'
 
 
@@ -43,7 +44,7 @@ def _http(body: str, status: str = "200 OK") -> bytes:
 
 async def _loaded(answer: Callable[[int], bytes], expected: str | None = GOOD) -> tuple[Load, list[bytes]]:
     async with _answering(answer) as (port, heard):
-        job = Job(port, [request("/graphql", "token", b'{"query":"{calls}"}')], [expected], 3, 0.3)
+        job = Job(port, [request("/graphql", "token", b'{"query":"{calls}"}')], [expected], 3, SECONDS)
         return await asyncio.to_thread(load, job), heard
 
 
@@ -91,7 +92,7 @@ async def test_a_connection_that_ends_before_its_answer_is_wrong() -> None:
         closed.append(writer.wait_closed())
 
     async with listening(serve) as address:
-        job = Job(urlsplit(address).port or 0, [request("/", "token", b"{}")], [GOOD], 2, 0.3)
+        job = Job(urlsplit(address).port or 0, [request("/", "token", b"{}")], [GOOD], 2, SECONDS)
         done = await asyncio.to_thread(load, job)
     for end in closed:
         await end
@@ -102,7 +103,7 @@ async def test_requests_are_sent_in_turn_each_with_its_own_expectation() -> None
     bodies = [b'{"n":0}', b'{"n":1}', b'{"n":2}']
 
     async with _answering(lambda number: _http(f'{{"n":{(number - 1) % 3}}}')) as (port, heard):
-        job = Job(port, [request("/", "t", body) for body in bodies], [body.decode() for body in bodies], 1, 0.3)
+        job = Job(port, [request("/", "t", body) for body in bodies], [body.decode() for body in bodies], 1, SECONDS)
         done = await asyncio.to_thread(load, job)
     assert done.wrong == 0
     assert [text.partition(b"\r\n\r\n")[2] for text in heard[:4]] == [*bodies, bodies[0]]

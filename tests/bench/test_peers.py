@@ -17,6 +17,7 @@ from bench.data import Agency
 from bench.serving import Started, difference, started
 from tests.conftest import Database
 from tests.given import Given, token
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(not peers.installed(), reason="the peers are not installed; `make bench-peers` does it")
 
@@ -109,4 +110,6 @@ def answer_to(peer: Started, bearer: str) -> httpx2.Response:
     """What a peer says to the overview's question with this token."""
     headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json", "Accept": "application/json"}
     body = peer.contender.bodies["overview"]
-    return httpx2.post(f"http://127.0.0.1:{peer.port}{peer.contender.path}", content=body, headers=headers, timeout=60)
+    return httpx2.post(
+        f"http://127.0.0.1:{peer.port}{peer.contender.path}", content=body, headers=headers, timeout=PATIENCE
+    )

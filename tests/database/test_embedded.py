@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from database.binaries import EmbeddedError, find_binaries
 from database.embedded import Server, attach, embedded, remove
+from tests.waiting import wait_until
 
 ROOM = Path(__file__).resolve().parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about what only root meets")
@@ -65,10 +65,7 @@ def processes_of(mention: str) -> list[list[str]]:
 
 
 def wait_until_gone(socket_dir: str) -> None:
-    deadline = time.monotonic() + 20
-    while (left := processes_of(socket_dir)) or Path(socket_dir).exists():
-        assert time.monotonic() < deadline, f"still there: {left or socket_dir}"
-        time.sleep(0.05)
+    wait_until(lambda: not processes_of(socket_dir) and not Path(socket_dir).exists())
 
 
 async def test_an_absent_folder_becomes_a_running_database_and_nothing_runs_afterwards(folder: Path) -> None:

@@ -16,6 +16,7 @@ from enrichment.analysis import Conversation, Usage
 from enrichment.errors import EnrichmentError
 from enrichment.transcripts import Speaker, Transcript, Turn
 from tests.listening import listening
+from tests.waiting import LONG, PATIENCE
 
 KEY = "sk-a-key-nobody-may-see"
 MODEL = "vendor/model-1"
@@ -172,7 +173,7 @@ def obedient(facts: Mapping[str, Any]) -> Answer:
 
 async def hanging(_: Asked, __: asyncio.StreamWriter) -> None:
     """Never answers."""
-    await asyncio.sleep(60)
+    await asyncio.sleep(LONG)
 
 
 async def dripping(_: Asked, writer: asyncio.StreamWriter) -> None:
@@ -200,7 +201,7 @@ async def serving_models() -> AsyncIterator[ModelServer]:
 
 async def analysed(server: ModelServer, transcript: Transcript = SAID, **given: Any) -> Any:
     """What the analyser says, by the server's script."""
-    analyser = ModelAnalyser(**{"url": server.url, "key": KEY, "model": MODEL, "timeout_seconds": 10, **given})
+    analyser = ModelAnalyser(**{"url": server.url, "key": KEY, "model": MODEL, "timeout_seconds": PATIENCE, **given})
     try:
         return await analyser.analyse(Conversation(transcript))
     finally:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.waiting import PATIENCE
+
 
 def command(dsn: str, *arguments: str, **settings: str) -> tuple[list[str], dict[str, str]]:
     """The gateway's command line on a database, and its environment."""
@@ -16,16 +18,14 @@ def command(dsn: str, *arguments: str, **settings: str) -> tuple[list[str], dict
 def run(dsn: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """One command, to its end."""
     line, environment = command(dsn, *arguments, **settings)
-    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
 
 class Workers:
     """Some workers on one database, all of which end with the test."""
 
     def __init__(self, dsn: str, **settings: str) -> None:
-        line, self._environment = command(dsn, "worker", **settings)
-        # Behind the other tests of this run, some of which watch the clock.
-        self._line = ["nice", "-n", "10", *line]
+        self._line, self._environment = command(dsn, "worker", **settings)
         self.alive: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -38,14 +38,14 @@ class Workers:
         for worker in self.alive:
             worker.kill()
         for worker in self.alive:
-            worker.wait(10)
+            worker.wait(PATIENCE)
         self.alive.clear()
 
     def stop(self) -> list[int]:
         """Asks all of them to stop; gives their exit codes."""
         for worker in self.alive:
             worker.terminate()
-        codes = [worker.wait(20) for worker in self.alive]
+        codes = [worker.wait(PATIENCE) for worker in self.alive]
         self.alive.clear()
         return codes
 

@@ -39,6 +39,7 @@ from tests.enrichment.model_server import (
     serving_models,
     thinking,
 )
+from tests.waiting import PATIENCE
 
 CUT_OFF = saying(orjson.dumps(WHOLE).decode()[:-20], finish_reason="length")
 INVENTED = saying({**WHOLE, "objections": [{**TOO_HIGH, "quote": "I hate the colour."}]})
@@ -69,7 +70,7 @@ async def test_a_share_may_be_a_whole_number(server: ModelServer) -> None:
 async def test_what_is_asked(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-of-another-program")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-another-program")
-    analyser = ModelAnalyser(url=server.url, key=KEY, model=MODEL, timeout_seconds=10)
+    analyser = ModelAnalyser(url=server.url, key=KEY, model=MODEL, timeout_seconds=PATIENCE)
     await analyser.analyse(Conversation((*SAID, Turn(role=Speaker.USER, text=" ")), True, "customer-ended-call"))
     await analyser.close()
     (asked,) = server.requests
@@ -269,7 +270,7 @@ async def test_calls_at_the_same_time_do_not_mix(server: ModelServer) -> None:
         return int(asked.call["turns"][0]["text"].split()[-1]) * 7 % 20 / 100
 
     server.otherwise = thinking(facts, seconds)
-    analyser = ModelAnalyser(url=server.url, key=KEY, model=MODEL, timeout_seconds=10)
+    analyser = ModelAnalyser(url=server.url, key=KEY, model=MODEL, timeout_seconds=PATIENCE)
     said = [f"This is call number {number}" for number in range(20)]
     analyses = await asyncio.gather(
         *(analyser.analyse(Conversation((Turn(role=Speaker.USER, text=words),))) for words in said)

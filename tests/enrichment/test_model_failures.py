@@ -25,6 +25,7 @@ from tests.enrichment.model_server import (
     sending,
     serving_models,
 )
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -134,8 +135,8 @@ async def test_a_call_the_server_does_not_take_is_unusable(server: ModelServer, 
         (failing(500, message="the price is"), "failed (500)"),
         (failing(524), "failed (524)"),
         (failing(408), "failed (408)"),
-        (hanging, "took over 0.4 seconds"),
-        (dripping, "took over 0.4 seconds"),
+        (hanging, "took over 3 seconds"),
+        (dripping, "took over 3 seconds"),
         (sending(200, completion(WHOLE), short_by=40), "hung up"),
         (resetting, "hung up"),
         (sending(200, completion(WHOLE)[:-40]), "something else than a chat completion"),
@@ -147,8 +148,8 @@ async def test_a_call_the_server_does_not_take_is_unusable(server: ModelServer, 
 )
 async def test_a_failure_counts_as_a_try(server: ModelServer, answer: Answer, reason: str) -> None:
     server.script = [answer]
-    async with asyncio.timeout(4):
-        error = await failed(server, timeout_seconds=0.4 if answer in (hanging, dripping) else 10)
+    async with asyncio.timeout(PATIENCE):
+        error = await failed(server, timeout_seconds=3 if answer in (hanging, dripping) else PATIENCE)
     assert type(error) is EnrichmentError
     assert reason in str(error)
     assert error.usage == ()
@@ -180,7 +181,7 @@ async def test_the_first_answer_is_paid_for_whatever_becomes_of_the_second(
     server: ModelServer, second: Answer, kind: type[EnrichmentError]
 ) -> None:
     server.script = [saying("nonsense"), second]
-    error = await failed(server, timeout_seconds=1)
+    error = await failed(server, timeout_seconds=3 if second is hanging else PATIENCE)
     assert type(error) is kind
     assert error.usage[0] == ONCE
     assert len(server.requests) == 2

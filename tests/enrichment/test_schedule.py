@@ -6,12 +6,14 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 import database as database_room
 from enrichment.connections import Connections
 from enrichment.schedule import Schedule
 from tests.conftest import Database
 from tests.given import Given, fold
+from tests.waiting import until
 
 RECOUNT = "select * from recount_call_stats($1, $2)"
 NOON = datetime(2026, 2, 16, 12, 30, tzinfo=UTC)
@@ -74,9 +76,13 @@ async def test_one_that_died_in_the_middle_leaves_its_slot_to_another(
     assert len(await doomed.fetch(RECOUNT, 7, NOON)) == 1
     assert await connection.fetch(RECOUNT, 7, NOON) == []
     doomed.terminate()
-    async with asyncio.timeout(10):
-        while not (runs := await connection.fetch(RECOUNT, 7, NOON)):
-            await asyncio.sleep(0.05)
+    runs: list[asyncpg.Record] = []
+
+    async def is_done() -> bool:
+        runs[:] = await connection.fetch(RECOUNT, 7, NOON)
+        return bool(runs)
+
+    await until(is_done)
     assert runs[0]["rows_repaired"] == 1
     assert await connection.fetchval("select count(*) from cron_job_logs") == 1
 
@@ -159,12 +165,15 @@ async def test_the_schedule_asks_until_it_is_stopped_whatever_it_hears(
 ) -> None:
     await damaged(given, connection, datetime.now(UTC), 0)
     await connection.execute("alter function recount_call_stats rename to gone")
-    schedule = asyncio.create_task(Schedule(connections, tick_seconds=0.02).run())
-    await asyncio.sleep(0.2)
+    with capture_logs() as logs:
+        schedule = asyncio.create_task(Schedule(connections, tick_seconds=0.02).run())
+        await until(lambda: sum(each["event"] == "the recount failed" for each in logs) >= 3)
     await connection.execute("alter function gone rename to recount_call_stats")
-    async with asyncio.timeout(10):
-        while await totals(connection) != [1]:
-            await asyncio.sleep(0.02)
+
+    async def is_repaired() -> bool:
+        return await totals(connection) == [1]
+
+    await until(is_repaired)
     assert not schedule.done()
     schedule.cancel()
 

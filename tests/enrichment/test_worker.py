@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -19,6 +20,7 @@ from enrichment.worker import Options, Worker
 from tests.conftest import Database
 from tests.enrichment.scenes import BOOKED, WAITING, Scripted, Silent, waiting, words
 from tests.given import Given
+from tests.waiting import LONG, PATIENCE, until
 
 QUICK = Options(analyses=8, fetches=4, lease_seconds=30, poll_seconds=0.05, stop_seconds=1)
 SPENT = Usage(model="a-model", input_tokens=100, output_tokens=20, cost_usd=Decimal("0.002"))
@@ -36,7 +38,7 @@ def worker(
 
 
 async def drained(worker: Worker) -> Counter[str]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await worker.run(asyncio.Event(), drain=True)
     return worker.done
 
@@ -49,14 +51,8 @@ async def working(worker: Worker) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await task
-
-
-async def until(found: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not await found():
-            await asyncio.sleep(0.02)
 
 
 async def jobs(connection: asyncpg.Connection) -> list[tuple[Any, ...]]:
@@ -128,13 +124,14 @@ async def _job(given: Given, connections: Connections, attempts: int) -> Any:
 
 
 async def test_a_model_that_is_away_costs_no_tries_and_is_left_alone_until_it_may_be_back(
-    given: Given, connections: Connections, connection: asyncpg.Connection
+    given: Given, connections: Connections, connection: asyncpg.Connection, monkeypatch: Any
 ) -> None:
-    away = True
+    away, later = True, [0.0]
+    monkeypatch.setattr(module, "monotonic", lambda: monotonic() + later[0])
 
     def answer(_: str) -> CallAnalysis:
         if away:
-            raise NotNow("the model is away", retry_after=1.0, usage=(SPENT,))
+            raise NotNow("the model is away", retry_after=LONG, usage=(SPENT,))
         return BOOKED
 
     await waiting(given, await given.agency(), 30)
@@ -151,7 +148,10 @@ async def test_a_model_that_is_away_costs_no_tries_and_is_left_alone_until_it_ma
         assert await connection.fetchval("select max(attempts) from enrichment_queue where status = 'queued'") == 0
         # Eight were under way when it was found to be away; the other 22 were not even tried.
         assert analyser.heard.total() == 8
-        away = False
+        away, later[0] = False, LONG
+        await connection.execute(
+            "update enrichment_queue set run_after = run_after - $1 * interval '1 second' where status = 'queued'", LONG
+        )
         await until(all_done)
     assert analyser.heard.total() == 38
     assert await connection.fetchval("select count(*) from analysis_usage") == 8
@@ -244,10 +244,12 @@ async def test_two_workers_share_the_work_and_do_nothing_twice(given: Given, con
 
 
 async def test_a_worker_that_is_stopped_gives_back_what_it_could_not_end(
-    given: Given, connections: Connections, connection: asyncpg.Connection
+    given: Given, connections: Connections, connection: asyncpg.Connection, monkeypatch: Any
 ) -> None:
+    monkeypatch.setattr(module, "_PUT_BACK_SECONDS", PATIENCE)
+
     async def endless(_: str) -> CallAnalysis:
-        await asyncio.sleep(3600)
+        await asyncio.sleep(LONG)
         return BOOKED
 
     await waiting(given, await given.agency(), 3)
@@ -264,11 +266,11 @@ async def test_a_worker_that_is_stopped_gives_back_what_it_could_not_end(
 
 async def test_a_long_analysis_keeps_its_job_by_asking_for_more_time(given: Given, connections: Connections) -> None:
     async def slow(_: str) -> CallAnalysis:
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(7)
         return BOOKED
 
     await waiting(given, await given.agency())
-    options = Options(analyses=2, lease_seconds=0.6, poll_seconds=0.05)
+    options = Options(analyses=2, lease_seconds=5, poll_seconds=0.05)
     analyser = Scripted(slow)
     workers = [worker(connections, analyser, name=name, options=options) for name in ("one", "two")]
     await asyncio.gather(*map(drained, workers))
@@ -279,12 +281,12 @@ async def test_a_worker_lets_go_of_a_job_that_is_another_ones_now(
     given: Given, connections: Connections, connection: asyncpg.Connection
 ) -> None:
     async def endless(_: str) -> CallAnalysis:
-        await asyncio.sleep(3600)
+        await asyncio.sleep(LONG)
         return BOOKED
 
     await waiting(given, await given.agency())
     analyser = Scripted(endless)
-    slow = worker(connections, analyser, options=Options(lease_seconds=0.3, poll_seconds=0.05))
+    slow = worker(connections, analyser, options=Options(lease_seconds=3, poll_seconds=0.05))
 
     async def begun() -> bool:
         return analyser.heard.total() == 1
@@ -388,7 +390,7 @@ async def test_a_worker_whose_database_is_away_still_stops_when_it_is_told_to() 
     await asyncio.sleep(0.3)
     assert not running.done()
     stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await running
     await nowhere.close()
 

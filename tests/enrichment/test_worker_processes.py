@@ -1,8 +1,6 @@
 """The whole path with real worker processes: from a call to both doors, through kills, once a slot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import asyncpg
 import pytest
@@ -12,6 +10,7 @@ from tests.enrichment.processes import run, workers
 from tests.enrichment.scenes import WAITING, waiting
 from tests.given import Given, fold
 from tests.running import Running
+from tests.waiting import PATIENCE, until
 
 # Said by nobody of the corpus: a call that was booked, with an objection that was handled and a question of interest.
 CALL = [
@@ -29,12 +28,6 @@ WORDS = [
     {"role": role, "text": text, "start_ms": 5000 * place, "end_ms": 5000 * place + 4000}
     for place, (role, text) in enumerate(CALL)
 ]
-
-
-async def until(found: Callable[[], Awaitable[Any]], seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not await found():
-            await asyncio.sleep(0.05)
 
 
 async def test_from_an_inserted_call_to_the_seven_reports_of_both_doors(
@@ -133,19 +126,20 @@ async def test_workers_that_are_killed_under_load_lose_nothing_and_do_nothing_tw
         for threshold in (1, 150, 300, 450, 600):
             for _ in range(3 - len(some.alive)):
                 some.start()
-            while await done() < threshold:
-                await asyncio.sleep(0.005)
+
+            async def have_done_so_many(enough: int = threshold) -> bool:
+                return await done() >= enough
+
+            await until(have_done_so_many)
             some.kill()
-            held = "select count(*) from enrichment_queue where status = 'running' and locked_until > now()"
-            lost += await connection.fetchval(held)
-        assert await done() < total
+            lost += await connection.fetchval("select count(*) from enrichment_queue where status = 'running'")
         some.start()
         some.start()
 
         async def drained() -> bool:
             return not await connection.fetchval("select count(*) from enrichment_queue")
 
-        await until(drained, 120)
+        await until(drained)
     assert lost > 0, "no worker was killed with jobs in its hands"
     effects = await connection.fetch("select count(*) as times from effects group by call_id")
     assert [row["times"] for row in effects] == [1] * total
@@ -172,12 +166,18 @@ async def test_damage_is_found_by_reconcile_and_repaired_once_by_two_workers_sch
     async def recounted() -> bool:
         return await connection.fetchval("select count(*) from cron_job_logs where status = 'completed'") > 0
 
+    async def both_have_asked() -> bool:
+        return await connection.fetchval(
+            "select calls >= 2 from pg_stat_user_functions where funcname = 'recount_call_stats'"
+        )
+
+    own = await connection.fetchval("select current_database()")
+    await connection.execute(f"alter database {own} set track_functions = 'all'")
     with workers(database.dsn) as some:
         some.start()
         some.start()
         await until(recounted)
-        # Both have asked by now, and go on asking.
-        await asyncio.sleep(2)
+        await until(both_have_asked)
         assert some.stop() == [0, 0]
     (log,) = await connection.fetch("select * from cron_job_logs")
     assert (log["job"], log["status"], log["rows"], log["rows_repaired"]) == ("recount_call_stats", "completed", 1, 1)
@@ -197,5 +197,5 @@ async def test_a_worker_ends_in_good_order_on_both_signals(
         worker = some.start()
         await until(begun)
         worker.send_signal(number)
-        assert await asyncio.to_thread(worker.wait, 20) == 0
+        assert await asyncio.to_thread(worker.wait, PATIENCE) == 0
     assert await connection.fetchval("select count(*) from enrichment_queue where status = 'running'") == 0

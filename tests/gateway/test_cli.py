@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import Database
 from tests.given import SECRET, Given, fold, token
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 GATEWAY = [sys.executable, "-c", "from gateway.cli import app; app()"]
@@ -29,7 +30,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**kept, "COLUMNS": "200", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -107,15 +108,15 @@ async def test_serve_answers_and_ends_cleanly_on_sigterm(database: Database, giv
         assert answer["funnel"]["total_calls"] == 0
     finally:
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in log
     assert '"path": "/functions/v1/dashboard-funnel"' in log
     assert process.returncode in (0, -signal.SIGTERM)
 
 
 async def _answer(url: str, user: UUID, process: subprocess.Popen[str]) -> dict[str, dict[str, int]]:
-    deadline = time.monotonic() + 20
-    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token(user)}"}) as http:
+    deadline = time.monotonic() + PATIENCE
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token(user)}"}, timeout=PATIENCE) as http:
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 return (await http.get(url)).raise_for_status().json()

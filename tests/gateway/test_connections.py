@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,12 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway import connections
+from gateway.answers import Answers
 from gateway.connections import Bounds
 from gateway.db import Pool
 from tests.conftest import Postgres
 from tests.doors import House, furnished
 from tests.given import token
 from tests.running import settings_for
+from tests.waiting import LONG, PATIENCE, until
 
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n"
 ALIVE = b'{"status":"alive"}'
@@ -87,11 +89,17 @@ def posting(user: UUID, length: int) -> bytes:
     ).encode()
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    """Waits for what is bound to come, on a busy machine as well; a minute tells that it does not."""
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.01)
+def counted(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> list[None]:
+    """As many entries as there are calls of a method from now on."""
+    calls: list[None] = []
+    method = getattr(kind, name)
+
+    def counting(*given: Any) -> Any:
+        calls.append(None)
+        return method(*given)
+
+    monkeypatch.setattr(kind, name, counting)
+    return calls
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,7 @@ async def test_a_head_is_read_to_its_bound_and_refused_with_words(server: Postgr
 
 
 async def test_a_head_within_its_bound_is_read_however_it_comes(server: Postgres) -> None:
-    async with furnished(server) as house, connected(house) as client:
+    async with furnished(server, http_head_seconds=LONG) as house, connected(house) as client:
         head = b"GET /livez HTTP/1.1\r\nHost: test\r\nX-A: " + b"a" * 30_000 + b"\r\n" + b"X-B: b\r\n" * 190 + b"\r\n"
         for step in (len(head), 1_000, 7):
             for begin in range(0, len(head), step):
@@ -145,14 +153,18 @@ async def test_a_head_that_never_ends_is_given_up(server: Postgres, began: bytes
 async def test_idle_connections_are_closed_after_their_time_and_not_before(server: Postgres) -> None:
     async with furnished(server, http_keep_alive_seconds=0.3) as house, connected(house) as client:
         assert await client.rest() == b""
-        async with connected(house) as other:
-            await other.send(LIVEZ)
-            assert (await other.rest()).endswith(ALIVE)
+
+        async def is_answered() -> bool:
+            async with connected(house) as other:
+                await other.send(LIVEZ)
+                return (await other.rest()).endswith(ALIVE)
+
+        await until(is_answered)
     assert settings_for("postgresql://localhost/x").http_keep_alive_seconds == 75
 
 
 async def test_for_one_more_connection_the_one_that_waits_longest_for_its_client_is_closed(server: Postgres) -> None:
-    async with furnished(server, http_max_connections=20) as house:
+    async with furnished(server, http_max_connections=20, http_head_seconds=LONG) as house:
         begun: tuple[bytes, ...] = (b"", b"GET /", posting(house.owner, 50) + b"{")
         async with connected(house) as busy, AsyncExitStack() as stack:
             idle = []
@@ -245,37 +257,41 @@ async def test_one_who_leaves_takes_nothing_from_those_who_wait_for_the_same_ans
     async with furnished(server, reuse=True) as house:
         assert (await house.get("funnel")).status_code == 200  # the version is known
         monkeypatch.setattr(Pool, "fetch", waiting)
+        joined = counted(monkeypatch, Answers, "_shared")
         async with connected(house) as leaves:
             await leaves.send(asking(OVERVIEW, house.owner))
             await until(lambda: begun[0] == 1)
             others = [asyncio.create_task(house.get("overview")) for _ in range(5)]
-            await asyncio.sleep(0.1)
+            await until(lambda: len(joined) == 6)
         await until(lambda: begun[0] == 2)
         may_end.set()
         assert [(await other).status_code for other in others] == [200] * 5
         assert begun == [2]
 
 
-async def test_a_body_that_comes_slowly_takes_nobodys_turn(server: Postgres) -> None:
+async def test_a_body_that_comes_slowly_takes_nobodys_turn(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = counted(monkeypatch, Answers, "at_hand")
     for reuse in (True, False):
         async with furnished(server, reuse=reuse, database_pool_size=1) as house:
             async with many_connected(house, 10) as slow:
                 for client in slow:
                     await client.send(posting(house.owner, 5_000) + b"{")
-                await asyncio.sleep(0.1)
+                await until(lambda: len(begun) == 10)
                 assert (await house.get("overview")).status_code == 200
+        begun.clear()
 
 
 async def test_the_rest_of_a_body_that_was_refused_is_read_for_a_moment_and_no_longer(
     server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "LINGER_SECONDS", PATIENCE)
     async with furnished(server) as house:
         async with connected(house) as client:
             await client.send(posting(house.owner, 300_000) + b"x" * 200_000)
             assert b"BODY_TOO_LARGE" in await client.answer()
             await client.send(b"x" * 100_000 + LIVEZ)
             assert await client.answer() == ALIVE
+        monkeypatch.setattr(connections, "LINGER_SECONDS", 0.3)
         async with connected(house) as endless:
             await endless.send(posting(house.owner, 300_000) + b"x" * 200_000)
             assert b"BODY_TOO_LARGE" in await endless.answer()

@@ -10,13 +10,14 @@ from gateway import db
 from gateway.db import Pool
 from tests.conftest import Database
 from tests.running import settings_for
+from tests.waiting import LONG, until
 
 BACKEND = "select pg_backend_pid() as pid"
 
 
 @pytest.fixture
 async def pool(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
-    monkeypatch.setattr(db, "_IN_HAND_SECONDS", 0.2)
+    monkeypatch.setattr(db, "_IN_HAND_SECONDS", LONG)
     pool = Pool(settings_for(database.dsn, database_pool_size=2))
     await pool.open()
     yield pool
@@ -29,13 +30,17 @@ def given_back(pool: Pool) -> int:
     return pool._pool.get_idle_size()
 
 
-async def test_a_connection_is_used_again_and_given_back_a_moment_later(pool: Pool) -> None:
+async def test_a_connection_is_used_again_and_given_back_a_moment_later(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backends = {(await pool.fetch(BACKEND))[0]["pid"] for _ in range(5)}
     assert (len(backends), given_back(pool)) == (1, 0)
-    async with asyncio.timeout(5):
-        while not given_back(pool):
-            await asyncio.sleep(0.02)
+    monkeypatch.setattr(db, "_IN_HAND_SECONDS", 0.05)
+    pool._let_go(pool._pool)
+    await until(lambda: given_back(pool))
     assert {(await pool.fetch(BACKEND))[0]["pid"]} == backends
+    assert not given_back(pool)
+    await until(lambda: given_back(pool))
 
 
 async def test_no_more_connections_than_set_however_many_ask(pool: Pool) -> None:

@@ -22,6 +22,7 @@ import pytest
 from database.embedded import attach
 from gateway.demo import DATABASE
 from rest_compat.rows import ROWS
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 ALL_SEVEN = """{
@@ -81,15 +82,15 @@ class Demo:
         """Ends the process and waits for it."""
         self._started = {child.pid for child in psutil.Process(self.process.pid).children(recursive=True)}
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(PATIENCE)
         if self.process.stdout:
             self.process.stdout.close()
         self.errors.close()
         return code
 
-    def gone_within(self, seconds: float) -> bool:
-        """Whether neither PostgreSQL nor a worker is left."""
-        deadline = time.monotonic() + seconds
+    def gone(self) -> bool:
+        """Whether in the end neither PostgreSQL nor a worker is left."""
+        deadline = time.monotonic() + PATIENCE
         while self.postgres() or self.workers():
             if time.monotonic() > deadline:
                 return False
@@ -115,7 +116,7 @@ def test_the_first_start_answers_all_seven_over_both_doors_and_its_curl_lines_wo
     demo = Demo(folder)
     said = demo.said()
     with httpx2.Client(
-        base_url=f"http://127.0.0.1:{demo.port}", headers={"Authorization": f"Bearer {_token(said)}"}
+        base_url=f"http://127.0.0.1:{demo.port}", headers={"Authorization": f"Bearer {_token(said)}"}, timeout=PATIENCE
     ) as http:
         for row in ROWS:
             answer = http.get(f"/functions/v1/dashboard-{row.name}", params={"period": "30d"})
@@ -127,12 +128,12 @@ def test_the_first_start_answers_all_seven_over_both_doors_and_its_curl_lines_wo
     curls = [shlex.split(line) for line in said.splitlines() if line.startswith("curl ")]
     assert len(curls) == 2
     for curl in curls:
-        shown = subprocess.run(curl, capture_output=True, text=True, timeout=30)
+        shown = subprocess.run(curl, capture_output=True, text=True, timeout=PATIENCE)
         assert '"errors"' not in shown.stdout
         assert "total" in shown.stdout.lower(), shown.stdout
     assert demo.postgres()
     assert demo.end(signal.SIGTERM) in (0, 143)
-    assert demo.gone_within(15)
+    assert demo.gone()
 
 
 def test_the_calls_are_analysed_while_one_looks_at_them(folder: Path) -> None:
@@ -141,9 +142,11 @@ def test_the_calls_are_analysed_while_one_looks_at_them(folder: Path) -> None:
     query = {
         "query": "{ freshness(filters: {period: LAST_90_DAYS}) { waitingCalls } overview { summary { totalCalls } } }"
     }
-    with httpx2.Client(base_url=f"http://127.0.0.1:{demo.port}", headers={"Authorization": f"Bearer {token}"}) as http:
+    with httpx2.Client(
+        base_url=f"http://127.0.0.1:{demo.port}", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
+    ) as http:
         waiting = []
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while len(set(waiting)) < 3 and time.monotonic() < deadline:
             data = http.post("/graphql", json=query).json()["data"]
             assert data["overview"]["summary"]["totalCalls"] > 0
@@ -152,7 +155,7 @@ def test_the_calls_are_analysed_while_one_looks_at_them(folder: Path) -> None:
     assert waiting == sorted(waiting, reverse=True)
     assert waiting[0] > waiting[-1] > 0
     demo.end(signal.SIGTERM)
-    assert demo.gone_within(15)
+    assert demo.gone()
 
 
 def test_the_second_start_keeps_the_data_and_the_token(folder: Path) -> None:
@@ -163,12 +166,12 @@ def test_the_second_start_keeps_the_data_and_the_token(folder: Path) -> None:
     days = "period=custom&start_date={}&end_date={}".format(*around)
     url = f"/functions/v1/dashboard-timeseries?metrics=total_calls,inbound_calls&{days}"
     headers = {"Authorization": f"Bearer {token}"}
-    before = httpx2.get(f"http://127.0.0.1:{first.port}{url}", headers=headers).json()
+    before = httpx2.get(f"http://127.0.0.1:{first.port}{url}", headers=headers, timeout=PATIENCE).json()
     assert first.end(signal.SIGINT) == 0
-    assert first.gone_within(15)
+    assert first.gone()
     second = Demo(folder)
     second.said()
-    after = httpx2.get(f"http://127.0.0.1:{second.port}{url}", headers=headers).json()
+    after = httpx2.get(f"http://127.0.0.1:{second.port}{url}", headers=headers, timeout=PATIENCE).json()
     second.end(signal.SIGTERM)
     assert before == after
 
@@ -178,7 +181,7 @@ def test_a_killed_demo_leaves_neither_postgresql_nor_a_worker_behind(folder: Pat
     demo.said()
     assert demo.postgres()
     demo.end(signal.SIGKILL)
-    assert demo.gone_within(30)
+    assert demo.gone()
 
 
 def test_data_of_a_demo_that_was_migrated_otherwise_are_to_be_begun_anew(folder: Path) -> None:
@@ -197,14 +200,16 @@ def test_data_of_a_demo_that_was_migrated_otherwise_are_to_be_begun_anew(folder:
 
     asyncio.run(forget_the_last_file())
     demo.end(signal.SIGTERM)
-    assert demo.gone_within(15)
+    assert demo.gone()
     command = f"from gateway.cli import app; app(['demo', '--port', '0', '--data-dir', '{folder}/data'])"
-    refused = subprocess.run([sys.executable, "-c", command], cwd=folder, capture_output=True, text=True, timeout=60)
+    refused = subprocess.run(
+        [sys.executable, "-c", command], cwd=folder, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert refused.returncode == 2
     said = " ".join(refused.stderr.split())
     assert "already exists" in said
     assert "make demo RESET=1" in said
-    assert demo.gone_within(15)
+    assert demo.gone()
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_started(folder: Path) -> None:

@@ -28,6 +28,7 @@ from tests.database.wires import as_user, listening, over_tcp, relay, transactio
 from tests.given import damage, fold
 from tests.issuer import claims
 from tests.running import running
+from tests.waiting import LONG, PATIENCE, wait_until
 
 SECRET = "a-secret-of-thirty-two-bytes-and-a-few-more"
 ES256 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)
@@ -102,14 +103,14 @@ async def test_an_unknown_database_or_user_is_named(server):
     assert 'role "a_stranger" does not exist' in database.words
 
 
-async def test_a_server_that_says_nothing_costs_seconds_only(monkeypatch):
-    monkeypatch.setattr(doctor, "CHECK_SECONDS", 1.5)
+async def test_a_server_that_says_nothing_is_not_waited_for_without_end(monkeypatch):
+    monkeypatch.setattr(doctor, "CHECK_SECONDS", 5.0)
 
     async def say_nothing(_reader, _writer):
-        await asyncio.sleep(60)
+        await asyncio.sleep(LONG)
 
     async with listening(say_nothing, "127.0.0.1") as port:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             url = f"http://127.0.0.1:{port}/keys"
             database, issuer = await examine(settings(f"postgresql://u@127.0.0.1:{port}/db", supabase_jwks_url=url))
     assert "does not answer in time" in database.words
@@ -246,21 +247,23 @@ async def test_a_rollup_that_drifted_is_found(database, connection):
     assert rollup.words.startswith(f"{', '.join(f'1 rows of {table}' for table in tables)} of the last 7 days")
 
 
-@pytest.mark.parametrize(("skew", "words"), [(95, "95 s ahead of"), (-95, "95 s behind")])
+@pytest.mark.parametrize(("skew", "words"), [(95, "s ahead of"), (-95, "s behind")])
 async def test_a_clock_that_is_off_is_found(database, monkeypatch, skew, words):
     real = time.time
     monkeypatch.setattr(doctor.time, "time", lambda: real() + skew)
     [clock] = await found(database.dsn, "clock")
     assert clock.ok is False
-    assert clock.words.startswith(words)
+    seconds, _, what = clock.words.partition(" ")
+    assert abs(int(seconds) - 95) < doctor.LEEWAY_SECONDS  # what asking takes is in it
+    assert what.startswith(words)
 
 
 @pytest.mark.parametrize(("behind", "fine"), [(25, True), (60, False)])
 async def test_a_clock_is_right_exactly_where_its_tokens_are_taken(database, connection, monkeypatch, behind, fine):
     user = await connection.fetchval("select id from users where agency_id = $1", await add_user(connection))
-    now = datetime.now(UTC) + timedelta(seconds=behind)
-    fresh = jwt.encode(claims(user, iat=now, nbf=now), SECRET)
     async with running(settings(database.dsn)) as gateway:
+        now = datetime.now(UTC) + timedelta(seconds=behind)
+        fresh = jwt.encode(claims(user, iat=now, nbf=now), SECRET)
         headers = {"Authorization": f"Bearer {fresh}"}
         answer = await gateway.http.get("/functions/v1/dashboard-overview", headers=headers)
     assert answer.status_code == (200 if fine else 401)
@@ -273,12 +276,12 @@ async def test_a_clock_is_right_exactly_where_its_tokens_are_taken(database, con
 
 
 async def test_a_check_that_takes_too_long_or_fails_stops_no_other(database, connection, monkeypatch):
-    monkeypatch.setattr(doctor, "CHECK_SECONDS", 1)
+    monkeypatch.setattr(doctor, "CHECK_SECONDS", 5)
     monkeypatch.setattr(doctor, "_DRIFT", "select 1 / 0")
     async with connection.transaction():
         await connection.execute("lock table users in access exclusive mode")
         findings = {finding.check: finding for finding in await examine(settings(database.dsn))}
-    assert findings["users"] == Finding(None, "users", "Could not be checked within 1 s.")
+    assert findings["users"] == Finding(None, "users", "Could not be checked within 5 s.")
     assert findings["rollup"] == Finding(None, "rollup", "Could not be checked: division by zero.")
     assert findings["clock"].ok is True
 
@@ -366,15 +369,16 @@ def pgbouncer(dsn, mode, more=""):
         as_nobody = {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}
         process = subprocess.Popen([program, "-q", file], stderr=subprocess.DEVNULL, **as_nobody)
         try:
-            for _ in range(100):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.05)
+            wait_until(lambda: _listens(port))
             yield port
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE)
+
+
+def _listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @asynccontextmanager

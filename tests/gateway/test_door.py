@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from tests.conftest import Database, Postgres
 from tests.doors import REPORTS, House, check_error, check_graphql_error, furnished
 from tests.given import SECRET, Given, token
 from tests.running import running, settings_for
+from tests.waiting import LONG, PATIENCE, until, wait_until
 
 PATH = "/functions/v1/dashboard-overview"
 TOTAL = "{ overview { summary { totalCalls } } }"
@@ -156,16 +158,21 @@ async def test_a_request_that_takes_too_long_is_answered_with_503_in_its_doors_s
         async with connection.transaction():
             await connection.execute("lock table users in access exclusive mode")
             started = time.perf_counter()
+            # While the lock is held: without a limit none of them would ever be answered.
             answers = await asyncio.gather(
                 *(gateway.get(report, user) for report in REPORTS), gateway.post(TOTAL, user)
             )
-            assert 1.5 < time.perf_counter() - started < 6
+            assert time.perf_counter() - started > 1.5
         *old, graphql = answers
         for answer in old:
             check_error(answer, 503)
         check_graphql_error(graphql, 503, "TIMEOUT")
         assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
-        assert (await gateway.get("overview", user)).status_code == 200
+
+        async def is_answered() -> bool:
+            return (await gateway.get("overview", user)).status_code == 200
+
+        await until(is_answered)
 
 
 async def test_a_body_that_never_comes_is_waited_for_no_longer_than_a_request_may_take(house: House) -> None:
@@ -174,9 +181,8 @@ async def test_a_body_that_never_comes_is_waited_for_no_longer_than_a_request_ma
         reader, writer = await asyncio.open_connection(url.host, url.port)
         head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
         writer.write(f"{head}Authorization: Bearer {token(house.owner)}\r\n\r\n{{".encode())
-        started = time.perf_counter()
-        answer = await reader.readuntil(b"\r\n\r\n")
-        assert time.perf_counter() - started < 6
+        async with asyncio.timeout(PATIENCE):
+            answer = await reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"retry-after: 2" in answer.lower()
         writer.close()
@@ -214,7 +220,7 @@ async def _breaks(*_: Any) -> None:
 
 
 async def _hangs(*_: Any) -> None:
-    await asyncio.sleep(30)
+    await asyncio.sleep(LONG)
 
 
 async def _begins(send: Any) -> None:
@@ -227,7 +233,7 @@ async def test_even_what_breaks_everything_else_is_answered_in_its_doors_shape(
     app: Callable[..., Awaitable[None]], status: int, code: str
 ) -> None:
     for path in (PATH, "/graphql", "/livez"):
-        start, body = await through(app, path, request_timeout_seconds=0.1)
+        start, body = await through(app, path, request_timeout_seconds=0.1 if app is _hangs else PATIENCE)
         headers = {name.decode(): value.decode() for name, value in start["headers"]}
         assert start["status"] == status
         assert headers["access-control-allow-origin"] == "*"
@@ -251,10 +257,10 @@ async def test_an_answer_that_has_begun_is_not_begun_again() -> None:
 
     async def hangs_late(_scope: Any, _receive: Any, send: Any) -> None:
         await _begins(send)
-        await asyncio.sleep(30)
+        await asyncio.sleep(LONG)
 
     for app in (breaks_late, hangs_late):
-        sent = await through(app, PATH, request_timeout_seconds=0.1)
+        sent = await through(app, PATH, request_timeout_seconds=0.1 if app is hangs_late else PATIENCE)
         assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
 
 
@@ -297,8 +303,8 @@ def test_log_lines_are_json_with_the_requests_id_and_never_hold_a_token(empty_da
         command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as http:
-                _wait_for(http)
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
+                wait_until(partial(_answers, http))
                 for id_, options in {
                     "refused": {"url": PATH, "headers": {"Authorization": f"Bearer {bad}"}},
                     "broken": {"url": PATH, "headers": known},
@@ -310,7 +316,7 @@ def test_log_lines_are_json_with_the_requests_id_and_never_hold_a_token(empty_da
                     http.get(options.pop("url"), headers=headers, **options)
         finally:
             process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == -signal.SIGTERM
     assert out == ""
     lines = [json.loads(line) for line in err.splitlines()]
@@ -334,12 +340,9 @@ def test_log_lines_are_json_with_the_requests_id_and_never_hold_a_token(empty_da
         assert hidden not in err
 
 
-def _wait_for(http: httpx2.Client) -> None:
-    for _ in range(200):
-        try:
-            http.get("/livez")
-        except httpx2.HTTPError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the gateway did not start")
+def _answers(http: httpx2.Client) -> bool:
+    try:
+        http.get("/livez")
+    except httpx2.HTTPError:
+        return False
+    return True

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import monotonic
 from uuid import UUID
 
 import asyncpg
@@ -16,12 +15,11 @@ from gateway.replicas import Nodes
 from tests.doors import check_error, check_graphql_error
 from tests.gateway.test_pooler import PGBOUNCER, pgbouncer
 from tests.given import Given
-from tests.replication import Cluster, Node, replicated
+from tests.replication import Cluster, Node, holds, replicated
 from tests.running import Running, running, settings_for
+from tests.waiting import until
 
 BOUND = 1.0
-SOON = 30.0
-"""By when what is waited for has happened, on a machine that is shared."""
 TOTAL = "{ overview { summary { totalCalls } } }"
 NO_PRIMARY = "DATABASE_URL leads to a standby, whose numbers may be old without bound; name the primary"
 
@@ -68,12 +66,6 @@ async def nodes_on(primary: str, replica: str) -> AsyncIterator[Nodes]:
         await nodes.close()
 
 
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(SOON):
-        while not await condition():
-            await asyncio.sleep(0.03)
-
-
 def _read_from(nodes: Nodes, node: Node) -> Callable[[], Awaitable[bool]]:
     """Whether the next request reads from this node."""
 
@@ -86,15 +78,12 @@ def _read_from(nodes: Nodes, node: Node) -> Callable[[], Awaitable[bool]]:
 
 async def _never_read_but(nodes: Nodes, node: Node) -> None:
     """For longer than it takes to find out about a replica."""
-    until = monotonic() + 3 * BOUND
-    while monotonic() < until:
-        assert await _read_from(nodes, node)()
-        await asyncio.sleep(0.02)
+    await holds(nodes, _read_from(nodes, node))
 
 
 async def _found(check: str, primary: Node | str, *replicas: Node | str) -> list[Finding]:
     urls = ",".join(_dsn(each) for each in replicas)
-    settings = settings_for(_dsn(primary), database_replica_urls=urls, database_replica_lag_seconds=BOUND)
+    settings = settings_for(_dsn(primary), database_replica_urls=urls, database_replica_lag_seconds=5 * BOUND)
     return [each for each in await examine(settings) if each.check == check]
 
 
@@ -129,7 +118,7 @@ async def test_nothing_is_answered_from_a_standby_that_is_named_as_the_primary_u
         assert database.ok is False
         assert "It is a standby, whose numbers may be old without bound" in database.words
         await standby.promote()
-        await _until(lambda: _is_answered(gateway, house.user, 1))
+        await until(lambda: _is_answered(gateway, house.user, 1))
         assert (await gateway.http.get("/readyz")).status_code == 200
         (database, *_) = await _found("database", standby)
         assert database.ok
@@ -145,7 +134,7 @@ async def test_behind_a_pooler_a_standby_is_told_from_the_primary_too(house: Hou
         for _ in range(3):
             await _is_refused(gateway, house.user)
         await standby.promote()
-        await _until(lambda: _is_answered(gateway, house.user, 1))
+        await until(lambda: _is_answered(gateway, house.user, 1))
         await asyncio.gather(*(gateway.rest("overview", house.user) for _ in range(20)))
 
 
@@ -178,7 +167,7 @@ async def test_of_several_hosts_the_primary_is_found_after_a_failover(house: Hou
         await new.promote()
         await asyncio.to_thread(old.start_as_standby_of, new)
         await house.call(new)
-        await _until(lambda: _is_answered(gateway, house.user, 2))
+        await until(lambda: _is_answered(gateway, house.user, 2))
 
 
 async def test_a_replica_that_stayed_with_the_old_primary_is_not_read_however_far_its_log_reaches(house: House) -> None:
@@ -212,7 +201,7 @@ async def test_a_replica_that_follows_the_new_primary_is_read_again(house: House
     async with nodes_on(new.dsn, other.dsn) as nodes:
         await _never_read_but(nodes, new)
         await other.follow(new)
-        await _until(_read_from(nodes, other))
+        await until(_read_from(nodes, other))
     (finding,) = await _found("replica", new, other)
     assert finding.ok
     assert finding.words.startswith("1: A standby, ")
@@ -242,7 +231,7 @@ async def test_a_role_that_cannot_see_whom_a_replica_follows_reads_it_after_a_re
             await other.ask("checkpoint")
             return await _read_from(nodes, other)()
 
-        await _until(after_a_restartpoint)
+        await until(after_a_restartpoint)
 
 
 async def test_the_doctor_does_not_call_a_replica_well_that_receives_nothing(house: House) -> None:

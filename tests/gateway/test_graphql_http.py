@@ -15,11 +15,13 @@ import pytest
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from gateway import graphql_http
 from gateway.logs import with_request_id
 from tests.conftest import Database, Postgres
 from tests.doors import House, check_graphql_error, check_manners, furnished
 from tests.given import SECRET, Given, token
 from tests.running import Running, running, settings_for
+from tests.waiting import until
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
@@ -336,10 +338,7 @@ async def test_a_client_that_hangs_up_while_sending_is_no_fault_of_ours(house: H
     await writer.drain()
     await asyncio.sleep(0.2)
     writer.close()
-    for _ in range(100):
-        if any(entry["request_id"] == "hung-up" for entry in logs):
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: any(entry["request_id"] == "hung-up" for entry in logs))
     assert [entry["event"] for entry in logs] == ["request"]
 
 
@@ -454,6 +453,7 @@ async def test_defaults_are_visible_in_the_schema(house: House) -> None:
         "objections": {"filters": seven, "limit": "10"},
         "freshness": {"filters": seven},
         "choices": {},
+        "viewer": {},
     }
     for name, period in (("filters", "LAST_7_DAYS"), ("month", "LAST_30_DAYS"), ("weeks", "LAST_30_DAYS")):
         assert {"name": "period", "defaultValue": period} in shown[name]["inputFields"]
@@ -627,14 +627,15 @@ async def test_a_database_that_goes_away_gives_503_where_nothing_could_be_answer
 
 
 async def _rename(admin: asyncpg.Connection, old: str, new: str) -> None:
-    for _ in range(50):
+    async def is_renamed() -> bool:
         await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", old)
         try:
             await admin.execute(f"alter database {old} rename to {new}")
         except asyncpg.ObjectInUseError:
-            await asyncio.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    await until(is_renamed)
 
 
 async def test_a_database_that_was_never_there_gives_503() -> None:
@@ -652,13 +653,16 @@ async def test_an_answer_that_takes_too_long_is_given_up_with_503(
 ) -> None:
     user = await given.user(await given.agency())
     async with running(settings_for(database.dsn, request_timeout_seconds=2, reuse=False)) as gateway:
-        assert (await gateway.post(TOTAL, user)).status_code == 200
         async with connection.transaction():
             await connection.execute("lock table call_stats_daily in access exclusive mode")
             answer = await gateway.post(TOTAL, user)
         check_graphql_error(answer, 503, "TIMEOUT")
         assert int(answer.headers["retry-after"]) >= 1
-        assert (await gateway.post(TOTAL, user)).status_code == 200
+
+        async def is_answered() -> bool:
+            return (await gateway.post(TOTAL, user)).status_code == 200
+
+        await until(is_answered)
 
 
 KEYS = ["period", "startDate", "endDate", "campaignId", "clientId", "f", "n", "i", "nothing"]
@@ -685,3 +689,80 @@ async def test_whatever_the_variables_hold_the_fault_is_theirs(house: House, var
     assert answer.status_code in (200, 400)
     found = {error["extensions"]["code"] for error in answer.json().get("errors", ())}
     assert found <= {"BAD_REQUEST", "BAD_FILTER", "GRAPHQL_VALIDATION_FAILED"}
+
+
+UNKNOWN_VALUES = {
+    "{ overview(filters: {period: LAST_14_DAYS}) { __typename } }": ("filters.period", "TODAY, LAST_7_DAYS"),
+    '{ overview(filters: {period: "TODAY"}) { __typename } }': ("filters.period", "TODAY, LAST_7_DAYS"),
+    "{ heatmap(metric: calls) { metric } }": ("metric", "CALLS, CONNECTED, MEETINGS_BOOKED"),
+    "query ($m: HeatmapMetric = X) { heatmap(metric: $m) { metric } }": ("$m", "CALLS, CONNECTED, MEETINGS_BOOKED"),
+    "{ campaigns(status: DONE) { pagination { total } } }": ("status", "PENDING, SCHEDULED"),
+}
+
+
+@pytest.mark.parametrize("introspection", [True, False])
+async def test_an_unknown_value_of_an_enum_is_told_which_there_are(house: House, introspection: bool) -> None:
+    async with running(settings_for(house.database.dsn, introspection=introspection)) as gateway:
+        for query, (argument, values) in UNKNOWN_VALUES.items():
+            answer = await gateway.post(query, house.owner)
+            (error,) = answer.json()["errors"]
+            assert f"There are: {values}" in error["message"]
+            assert error["extensions"]["argument"] == argument
+            assert "Did you mean" not in error["message"]
+        for value in ("LAST_14_DAYS", 7, None):
+            answer = await gateway.post(
+                "query ($f: ReportFilters!) { overview(filters: $f) { __typename } }",
+                house.owner,
+                variables={"f": {"period": value}},
+            )
+            (error,) = answer.json()["errors"]
+            assert error["extensions"]["argument"] == "$f.period"
+            assert value is None or "There are: TODAY, LAST_7_DAYS, LAST_30_DAYS" in error["message"]
+
+
+async def test_names_are_suggested_only_where_the_schema_may_be_read(house: House) -> None:
+    query = "{ overview { summary { totalCallz } } }"
+    assert "Did you mean 'totalCalls'" in (await house.post(query)).json()["errors"][0]["message"]
+    async with running(settings_for(house.database.dsn, introspection=False)) as gateway:
+        (error,) = (await gateway.post(query, house.owner)).json()["errors"]
+        assert error["message"] == "Cannot query field 'totalCallz' on type 'OverviewSummary'."
+
+
+async def test_the_cost_is_told_to_who_asks_for_it(house: House) -> None:
+    asking = {"extensions": {"cost": True}}
+    limit = house.gateway.settings.graphql_max_cost
+    for _ in range(2):
+        answer = (await post(house, {"query": TOTAL, **asking})).json()
+        assert answer["extensions"] == {"cost": {"requested": 12, "limit": limit}}
+        assert answer["data"]["overview"]["summary"]["totalCalls"] == 3
+        got = await get(house, query=TOTAL, extensions=json.dumps(asking["extensions"]))
+        assert got.json() == answer
+        # Whoever does not ask for it is given the same answer without it.
+        for silent in ({}, {"extensions": {}}, {"extensions": {"cost": False}}, {"extensions": {"cost": "yes"}}):
+            assert set((await post(house, {"query": TOTAL, **silent})).json()) == {"data"}
+    costly = f"{{ {' '.join(f'a{number}: heatmap {{ metric }}' for number in range(25))} }}"
+    answer = (await post(house, {"query": costly, **asking})).json()
+    assert answer["extensions"] == {"cost": {"requested": 25 * 51, "limit": limit}}
+    assert "extensions" not in (await post(house, {"query": "{", **asking})).json()
+
+
+async def test_what_is_not_supported_is_said_in_words(house: House) -> None:
+    for query, words in (
+        ("mutation { overview { __typename } }", "mutations are not supported"),
+        ("subscription { overview { __typename } }", "subscriptions are not supported"),
+        ("{ ... @defer { overview { __typename } } }", "'@defer' is not supported"),
+        ("{ campaigns { activeBatches @stream { id } } }", "'@stream' is not supported"),
+    ):
+        assert words in (await house.post(query)).json()["errors"][0]["message"].lower()
+    assert "batch" in check_graphql_error(await post(house, [{"query": TOTAL}]), 400, "BAD_REQUEST")
+    answer = await post(house, b"--x--", **{"Content-Type": "multipart/form-data; boundary=x"})
+    assert "files" in check_graphql_error(answer, 415, "BAD_REQUEST")
+
+
+def test_a_long_accept_header_is_read_and_not_remembered() -> None:
+    graphql_http._liked.cache_clear()
+    for number in range(5):
+        assert graphql_http._media_type(b"text/%d, " % number * 1_000 + RESPONSE_JSON.encode()) == RESPONSE_JSON
+    assert graphql_http._liked.cache_info().currsize == 0
+    assert graphql_http._media_type(b"*/*") == JSON
+    assert graphql_http._liked.cache_info().currsize == 1

@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from gateway.errors import SettingsError
 from gateway.settings import LOCAL_SECRET, PUBLIC_SECRETS, Settings, read_settings
+from tests.waiting import PATIENCE
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 DSN = "postgresql://gateway:a-password@db.example.com:5432/calls"
@@ -36,7 +37,7 @@ def refusal(**given: Any) -> list[str]:
 def serve(**environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "VIRTUAL_ENV")}
     command = [sys.executable, "-c", "from gateway.cli import app; app()", "serve"]
-    return subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_serve_refuses_to_start_and_names_everything_that_is_missing() -> None:

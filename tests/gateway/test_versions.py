@@ -12,7 +12,9 @@ from resolvers.errors import Unavailable
 from tests.conftest import Postgres
 from tests.doors import REPORTS, furnished
 from tests.given import fold, token
+from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("versions_in_time")
 PATH = "/functions/v1/dashboard-overview"
 
 
@@ -94,6 +96,7 @@ async def test_a_version_that_takes_long_is_not_waited_for_by_who_has_to_read_in
         told.set()
         assert [await asked("overview") for _ in range(2)] == [(0, False), (0, True)]
         monkeypatch.setattr(Pool, "fetch", far)
+        monkeypatch.setattr(answers, "SOON_SECONDS", 0.01)
         told.clear()
         assert (await house.get("funnel")).status_code == 200  # while nobody tells the version
         assert patient == [1]
@@ -104,6 +107,7 @@ async def test_a_version_that_takes_long_is_not_waited_for_by_who_has_to_read_in
         told.clear()
         first = (await house.get("quality")).json()
         told.set()
+        monkeypatch.setattr(answers, "SOON_SECONDS", PATIENCE)
         again = await house.get("quality")
         assert "reuse;" not in again.headers["server-timing"]
         assert first == again.json()

@@ -23,6 +23,7 @@ from tests.pages.chromium import HOW, chromium, find_chromium
 from tests.pages.known import Known, known
 from tests.pages.visit import Visit, visiting
 from tests.running import Running
+from tests.waiting import PATIENCE
 
 BUILD = Path(__file__).parents[2] / "web" / "build.py"
 Visiting = Callable[..., Awaitable[Visit]]
@@ -53,8 +54,7 @@ def executable() -> str:
 @pytest.fixture(scope="session")
 async def browser(executable: str, pages: None) -> AsyncIterator[Browser]:  # noqa: ARG001  nothing to look at without them
     """It runs, for the whole run of the tests."""
-    # Patiently: the machine may have other things to do.
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=PATIENCE * 1_000)
     async with chromium(executable) as started:
         yield started
 

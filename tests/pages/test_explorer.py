@@ -17,6 +17,7 @@ from tests.doors import REPORTS, House, furnished
 from tests.given import token
 from tests.pages.visit import PHONE
 from tests.running import running, settings_for
+from tests.waiting import PATIENCE
 
 EXAMPLES = Path(__file__).parents[2] / "web" / "src" / "explorer" / "examples"
 VARIABLES = json.loads((EXAMPLES / "variables.json").read_text("utf-8"))
@@ -86,7 +87,7 @@ class Tab:
 async def opened(browser: Browser, address: str, **context: object) -> AsyncIterator[Tab]:
     """The explorer in a browser without a past. Whatever it asks of another host, or complains of, is a failure."""
     pages = await browser.new_context(**{"viewport": {"width": 1360, "height": 900}, "locale": "en-US", **context})
-    pages.set_default_timeout(30_000)
+    pages.set_default_timeout(PATIENCE * 1_000)
     await pages.add_init_script(VIOLATIONS)
     tab = Tab(await pages.new_page())
     pages.on("request", lambda request: tab.asked.append(request))  # noqa: PLW0108  it marks what it is given
@@ -223,7 +224,7 @@ async def test_what_was_asked_is_in_the_history_and_tabs_come_back_as_they_were_
     await tab.page.locator(".examples button", has_text="quality").click()
     await tab.run()
     await tab.shows('"quality": {')
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         # Not by Playwright's own waiting, which evaluates in the page what its policy forbids.
         while not await tab.page.evaluate(_IS_KEPT):
             await asyncio.sleep(0.1)

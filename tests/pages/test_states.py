@@ -17,6 +17,7 @@ from tests.given import NOW, Given, token
 from tests.pages.conftest import Office, Visiting, address_of
 from tests.pages.visit import REFRESH_MS, Visit, rows
 from tests.running import Running, running, settings_for
+from tests.waiting import PATIENCE
 
 PANELS = (
     "Key figures", "Trend", "Funnel", "Best times to call", "Quality", "Campaigns", "Batches",
@@ -215,7 +216,7 @@ async def test_the_last_numbers_stay_while_the_database_is_away(visit: Visiting,
     await given.calls(agency, 3)
     owner = await given.user(agency)
     await connection.close()
-    async with running(settings_for(outage.dsn, request_timeout_seconds=5, log_level="error")) as gateway:
+    async with running(settings_for(outage.dsn, log_level="error")) as gateway:
         dashboard = await visit(address_of(gateway), token=token(owner))
         dashboard.expected.append("status of 503")
         await dashboard.page.clock.install()
@@ -235,7 +236,7 @@ async def test_the_last_numbers_stay_while_the_database_is_away(visit: Visiting,
 
 async def _until_gone(dashboard: Visit, count: Callable[[], Awaitable[int]]) -> None:
     """The page asks again after a few of its seconds, each time that it was refused."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while await count():
             async with dashboard.page.expect_response("**/graphql?*"):
                 await dashboard.page.clock.run_for(5_000)
@@ -249,7 +250,7 @@ async def test_a_dashboard_opened_during_an_outage_fills_itself(visit: Visiting,
     await given.call(agency)
     owner = await given.user(agency)
     await connection.close()
-    async with running(settings_for(outage.dsn, request_timeout_seconds=5, log_level="error")) as gateway:
+    async with running(settings_for(outage.dsn, log_level="error")) as gateway:
         await outage.stop()
         dashboard = await visit(address_of(gateway), token=token(owner))
         dashboard.expected.append("status of 503")

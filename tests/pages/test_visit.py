@@ -1,12 +1,11 @@
 """A visit hears of whatever goes wrong on a page; that it heard nothing is worth something."""
 
-import asyncio
-
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.pages.conftest import Office
 from tests.pages.visit import visiting
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -32,9 +31,7 @@ async def _visit(browser: Browser, office: Office, script: str, heard: str) -> N
     async with visiting(browser, office.address, token=office.token) as visit:
         await visit.shown()
         await visit.page.evaluate(f"() => {{ {script} }}")
-        async with asyncio.timeout(15):
-            while not any(heard in fault for fault in visit.faults()):
-                await asyncio.sleep(0.02)
+        await until(lambda: any(heard in fault for fault in visit.faults()))
 
 
 async def test_what_a_test_expects_does_not(browser: Browser, office: Office) -> None:

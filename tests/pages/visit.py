@@ -12,6 +12,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
 
+from tests.waiting import PATIENCE
+
 _VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI}`));
@@ -117,7 +119,7 @@ async def visiting(
     hosts = {urlsplit(each).netloc for each in (address, issuer) if each}
     opened = await browser.new_context(**{"viewport": DESKTOP, "locale": "en-US", "timezone_id": "UTC"} | context)
     try:
-        opened.set_default_timeout(15_000)
+        opened.set_default_timeout(PATIENCE * 1_000)
         await opened.add_init_script(_VIOLATIONS)
         if token:
             await opened.add_init_script(TOKEN.format(orjson.dumps(token).decode()))

@@ -23,6 +23,7 @@ from resolvers.heatmap import HEATMAP, Heatmap, HeatmapMetric, heatmap
 from resolvers.loaders import DAILY
 from resolvers.objections import OBJECTIONS, Objections, objections
 from resolvers.overview import Overview, overview
+from resolvers.profile import VIEWER
 from resolvers.quality import Quality, quality
 from resolvers.reader import Reader
 from resolvers.selection import everything
@@ -31,7 +32,7 @@ from resolvers.timeseries import Timeseries, timeseries
 from resolvers.viewer import Role, Viewer
 from tests.given import NOW, Given
 
-STATEMENTS = (BATCHES, CLIENTS, CAMPAIGNS, DAILY, HEATMAP, OBJECTIONS, ROLLUP, WAITING)
+STATEMENTS = (BATCHES, CLIENTS, CAMPAIGNS, DAILY, HEATMAP, OBJECTIONS, ROLLUP, VIEWER, WAITING)
 FILES = sorted((Path(resolvers.__file__).parent / "sql").glob("*.sql"))
 AGENCY, CLIENT, OTHER_CLIENT, CAMPAIGN = (uuid4() for _ in range(4))
 VIEWERS = [Viewer(uuid4(), AGENCY, role, CLIENT if role.sees_one_client else None) for role in Role]
@@ -229,7 +230,8 @@ class Shape:
             narrows = bool(re.search(r":where\b|\bf\.agency_id = \$\d+", limits)) and not re.search(r"\bor\b", limits)
             sources = [source for source in _SOURCE.finditer(select) if source["table"] in tenants]
             for source in sources:
-                own = rf"\b{source['alias']}\.agency_id\b"
+                key = "id" if source["table"] == "agencies" else "agency_id"
+                own = rf"\b{source['alias']}\.{key}\b"
                 if not (
                     (source["alias"] == "f" and narrows)
                     or (source["verb"] == "from" and limited)

@@ -9,13 +9,17 @@ export type Answer = Readonly<{
   data: DashboardQuery;
   /** What went wrong with single reports, whose data is null then. */
   wrong: Readonly<Partial<Record<ReportName, string>>>;
+  /** The same, if several share it: then it is of none of them, and said once. */
+  shared: string | null;
+  /** What is wrong with the question, for which the reports that it concerns have no data. */
+  refused: string | null;
   etag: string | null;
 }>;
 
 /** Why there is no answer at all. */
 export class Failure extends Error {
   constructor(
-    readonly kind: "signed-out" | "away" | "failed",
+    readonly kind: "signed-out" | "away" | "failed" | "refused",
     message: string,
     /** After how long it is worth asking again. */
     readonly retrySeconds: number | null = null,
@@ -24,7 +28,7 @@ export class Failure extends Error {
   }
 }
 
-type Wrong = { message: string; path?: (string | number)[] };
+type Wrong = { message: string; path?: (string | number)[]; extensions?: { code?: string } };
 
 // As short as its meaning allows: it is in every address.
 const document = source
@@ -64,6 +68,12 @@ export async function ask(
     throw new Failure("away", first, Number(response.headers.get("Retry-After")) || 5);
   if (!response.ok || !body.data) throw new Failure("failed", first);
   const wrong: Partial<Record<ReportName, string>> = {};
-  for (const { message, path } of body.errors ?? []) if (path) wrong[path[0] as ReportName] ??= message;
-  return { data: body.data, wrong, etag: response.headers.get("ETag") };
+  let refused: string | null = null;
+  for (const { message, path, extensions } of body.errors ?? []) {
+    if (path) wrong[path[0] as ReportName] ??= message;
+    if (extensions?.code === "BAD_FILTER") refused ??= message;
+  }
+  const words = Object.values(wrong);
+  const shared = words.find((message, place) => words.indexOf(message) !== place) ?? null;
+  return { data: body.data, wrong, shared, refused, etag: response.headers.get("ETag") };
 }

@@ -1,71 +1,94 @@
-/** A chart by days, in the page's own colours, with the same numbers as a table for who cannot see it. */
+/** A chart by days: to look at, to go along with the keyboard day by day, and as a table for who cannot see it. */
 
-import type { ECharts } from "echarts/core";
-import { useEffect, useRef } from "preact/hooks";
-import { asDay, asLongDay } from "./format";
-import { lonely } from "./scale";
-import { useTheme } from "./theme";
+import type { ECharts, init as begin } from "echarts/core";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { asLongDay } from "./format";
+import { type Line, optionOf } from "./plot";
+import { isOnPaper, onColours } from "./theme";
 
-export type Line = Readonly<{
-  name: string;
-  /** The style sheet's name of its colour: `--line-1`. */
-  color: string;
-  values: readonly (number | null)[];
-  /** As its values are written. */
-  written: (value: number | null) => string;
-  /** As the scale is written, if that takes fewer digits. */
-  marked?: (value: number | null) => string;
-  /** What the scale may step by, if not by round tens: the first that takes no more than five steps. */
-  steps?: readonly number[];
-  /** The top of its scale, which then has four steps; those of two scales meet in the same lines. */
-  most?: number;
-  isBar?: boolean;
-  /** Which of the two scales it is measured by. */
-  scale?: "left" | "right";
-}>;
+/** Of the pixels on paper, which are smaller than the screen's. */
+const PAPER_DENSITY = 3;
+/** By how many days a key goes on. */
+const STEPS: Readonly<Record<string, number>> = {
+  ArrowLeft: -1,
+  ArrowDown: -1,
+  ArrowRight: 1,
+  ArrowUp: 1,
+  PageDown: -7,
+  PageUp: 7,
+  Home: -Infinity,
+  End: Infinity,
+};
 
 type DaysChartProps = {
-  /** What is shown, in a sentence. */
+  /** What it is called, and what is in it. */
+  name: string;
   label: string;
   days: readonly string[];
   lines: readonly Line[];
   height: number;
 };
 
-export function DaysChart({ label, days, lines, height }: DaysChartProps) {
+export function DaysChart({ name, label, days, lines, height }: DaysChartProps) {
   const place = useRef<HTMLDivElement>(null);
-  const chart = useRef<ECharts | null>(null);
-  const theme = useTheme();
+  const [day, setDay] = useState<number | null>(null);
+  const { chart, hasFailed, draw } = useDrawing(place, days, lines);
 
+  const last = days.length - 1;
+  const at = Math.min(day ?? last, last);
+  // By its place: a day without a value has no point that could be named.
+  const point = (to: number): void => {
+    const x = chart.current?.convertToPixel({ xAxisIndex: 0 }, to);
+    chart.current?.dispatchAction({ type: "showTip", x, y: height / 2 });
+  };
+  const hide = (): void => chart.current?.dispatchAction({ type: "hideTip" });
   useEffect(() => {
-    let isGone = false;
-    const draw = async (): Promise<void> => {
-      const { init } = await import("./echarts");
-      if (isGone || !place.current) return;
-      chart.current ??= init(place.current);
-      chart.current.setOption(optionOf(days, lines, place.current), { notMerge: true });
-    };
-    void draw();
-    return () => {
-      isGone = true;
-    };
-  }, [days, lines, theme]);
+    // Drawing anew took it away.
+    if (day !== null && place.current?.matches(":focus-visible")) point(at);
+  });
 
-  useEffect(() => {
-    if (!place.current) return;
-    const watched = new ResizeObserver(() => chart.current?.resize());
-    watched.observe(place.current);
-    return () => {
-      watched.disconnect();
-      chart.current?.dispose();
-      chart.current = null;
-    };
-  }, []);
-
+  const move = (event: KeyboardEvent): void => {
+    if (event.key === "Escape") hide();
+    const step = STEPS[event.key];
+    if (step === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    setDay(Math.max(0, Math.min(at + step, last)));
+  };
+  const said = (row: number): string =>
+    lines.map((line) => `${line.name} ${line.written(line.values[row] ?? null)}`).join(", ");
   return (
     <figure class="chart">
-      <div ref={place} style={{ height: `${height}px` }} aria-hidden="true" />
-      <div class="unseen">
+      {hasFailed && (
+        <p role="alert">
+          The chart cannot be drawn; these are its numbers.{" "}
+          <button type="button" onClick={draw}>
+            Try again
+          </button>
+        </p>
+      )}
+      <div
+        ref={place}
+        class="chart-place"
+        hidden={hasFailed}
+        style={{ "--height": `${height}px` }}
+        role="slider"
+        tabIndex={0}
+        aria-label={name}
+        aria-valuemin={0}
+        aria-valuemax={last}
+        aria-valuenow={at}
+        aria-valuetext={`${asLongDay(days[at] ?? "")}: ${said(at)}`}
+        onKeyDown={move}
+        onFocus={(event) => {
+          // With the finger or the mouse it is another day that is meant.
+          if (event.currentTarget.matches(":focus-visible")) setDay(at);
+        }}
+        onBlur={() => {
+          setDay(null);
+          hide();
+        }}
+      />
+      <div class={hasFailed ? "scroll" : "unseen"}>
         <table>
           <caption>{label}</caption>
           <thead>
@@ -94,96 +117,49 @@ export function DaysChart({ label, days, lines, height }: DaysChartProps) {
   );
 }
 
-type Point = { seriesIndex: number; dataIndex: number };
+/** Keeps the drawing as wide as its place, on the screen and on paper, and in the colours of the day. */
+function useDrawing(place: { current: HTMLDivElement | null }, days: readonly string[], lines: readonly Line[]) {
+  const chart = useRef<ECharts | null>(null);
+  const library = useRef<typeof begin | null>(null);
+  const shown = useRef({ days, lines });
+  shown.current = { days, lines };
+  const [{ hasFailed }, setDrawn] = useState({ hasFailed: false });
 
-const scaleOf = (line: Line): "left" | "right" => line.scale ?? "left";
+  const drawNow = useCallback((): void => {
+    if (!library.current || !place.current) return;
+    chart.current ??= library.current(place.current, null, isOnPaper() ? { devicePixelRatio: PAPER_DENSITY } : {});
+    chart.current.setOption(optionOf(shown.current.days, shown.current.lines, place.current), { notMerge: true });
+  }, []);
+  const draw = useCallback(async (): Promise<void> => {
+    try {
+      library.current ??= (await import("./echarts")).init;
+      drawNow();
+      // Also where nothing had failed: what is shown at the keyboard's day is shown anew.
+      setDrawn({ hasFailed: false });
+    } catch (error) {
+      console.error(error);
+      setDrawn({ hasFailed: true });
+    }
+  }, []);
 
-function optionOf(days: readonly string[], lines: readonly Line[], place: HTMLElement) {
-  const style = getComputedStyle(place);
-  const of = (name: string): string => style.getPropertyValue(name).trim();
-  const ink = of("--ink-2");
-  const axis = (scale: "left" | "right") => {
-    // Those of one scale are of one unit.
-    const first = lines.find((line) => scaleOf(line) === scale);
-    const highest = Math.max(0, ...(first?.values ?? []).map(Number));
-    return {
-      type: "value",
-      show: first !== undefined,
-      position: scale,
-      max: first?.most,
-      splitNumber: 4,
-      interval: first?.most ? first.most / 4 : first?.steps?.find((step) => highest <= 5 * step),
-      // A scale without marks of its own counts something: half a call would be none.
-      minInterval: first?.marked ? 0 : 1,
-      axisLabel: { color: ink, formatter: first?.marked ?? first?.written ?? String },
-      splitLine: { show: scale === "left", lineStyle: { color: of("--line") } },
+  useEffect(() => void draw(), [days, lines]);
+  useEffect(() => {
+    if (!place.current) return;
+    const watched = new ResizeObserver(() => chart.current?.resize());
+    watched.observe(place.current);
+    const forget = onColours(() => {
+      if (!chart.current) return;
+      // At once, since who prints waits for nothing; from the beginning, since paper has smaller pixels.
+      chart.current.dispose();
+      chart.current = null;
+      drawNow();
+    });
+    return () => {
+      forget();
+      watched.disconnect();
+      chart.current?.dispose();
+      chart.current = null;
     };
-  };
-  const placed = ({ name, color, scale }: Line) => ({
-    name,
-    yAxisIndex: scale === "right" ? 1 : 0,
-    itemStyle: { color: of(color) },
-  });
-  return {
-    animation: false,
-    textStyle: { fontFamily: style.fontFamily },
-    grid: { left: 4, right: 8, top: 12, bottom: 2, containLabel: true },
-    tooltip: {
-      trigger: "axis",
-      confine: true,
-      backgroundColor: of("--panel"),
-      borderColor: of("--line"),
-      textStyle: { color: of("--ink"), fontSize: 12 },
-      formatter: (points: Point[]) => {
-        const shown = document.createElement("div");
-        shown.className = "tip";
-        const say = (kind: string, text: string, color?: string): void => {
-          const said = document.createElement("span");
-          said.className = kind;
-          said.textContent = text;
-          if (color) said.style.setProperty("--chip", of(color));
-          shown.append(said);
-        };
-        const day = days[points[0]?.dataIndex ?? 0];
-        say("tip-day", day ? asLongDay(day) : "");
-        for (const { seriesIndex, dataIndex } of points) {
-          const line = lines[seriesIndex];
-          if (!line) continue;
-          say("swatch", line.name, line.color);
-          say("number", line.written(line.values[dataIndex] ?? null));
-        }
-        return shown;
-      },
-    },
-    xAxis: {
-      type: "category",
-      data: days.map(asDay),
-      boundaryGap: days.length === 1 || lines.some(({ isBar }) => isBar),
-      axisLabel: { color: ink, hideOverlap: true, margin: 12 },
-      axisTick: { show: false },
-      axisLine: { lineStyle: { color: of("--line") } },
-    },
-    yAxis: [axis("left"), axis("right")],
-    series: [
-      ...lines.map((line) => ({
-        ...placed(line),
-        type: line.isBar ? "bar" : "line",
-        data: line.values,
-        barMaxWidth: 14,
-        symbolSize: 7,
-        showSymbol: false,
-        lineStyle: { width: 2 },
-      })),
-      ...lines
-        .filter(({ isBar }) => !isBar)
-        .map((line) => ({
-          ...placed(line),
-          type: "line",
-          data: lonely(line.values),
-          symbol: "circle",
-          symbolSize: 7,
-          silent: true,
-        })),
-    ],
-  };
+  }, []);
+  return { chart, hasFailed, draw: () => void draw() };
 }

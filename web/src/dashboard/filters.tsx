@@ -2,15 +2,20 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { DashboardQuery } from "../generated";
+import { named } from "./direction";
+import { RangeOfDays } from "./range_of_days";
 import { PERIODS, type View } from "./view";
 
 type FiltersProps = {
   view: View;
   choices: DashboardQuery["choices"];
-  onChange: (changed: Partial<View>) => void;
+  /** What the gateway finds wrong with them. */
+  refused: string | null;
+  /** A change that continues the last one is no step of its own. */
+  onChange: (changed: Partial<View>, isSameStep?: boolean) => void;
 };
 
-export function Filters({ view, choices, onChange }: FiltersProps) {
+export function Filters({ view, choices, refused, onChange }: FiltersProps) {
   const [isPicking, setPicking] = useState(view.period === "CUSTOM");
   useEffect(() => setPicking(view.period === "CUSTOM"), [view.period]);
 
@@ -34,7 +39,7 @@ export function Filters({ view, choices, onChange }: FiltersProps) {
           </label>
         ))}
       </fieldset>
-      {isPicking && <RangeOfDays view={view} onChange={onChange} />}
+      {isPicking && <RangeOfDays view={view} refused={view.period === "CUSTOM" ? refused : null} onChange={onChange} />}
       <Choice
         label="Client"
         all="All clients"
@@ -50,37 +55,6 @@ export function Filters({ view, choices, onChange }: FiltersProps) {
         onChange={(campaignId) => onChange({ campaignId })}
       />
     </form>
-  );
-}
-
-/** Asked for as soon as both ends are there and in order. */
-function RangeOfDays({ view, onChange }: Pick<FiltersProps, "view" | "onChange">) {
-  const [start, setStart] = useState(view.startDate ?? "");
-  const [end, setEnd] = useState(view.endDate ?? "");
-  const isBackwards = start !== "" && end !== "" && start > end;
-  const choose = (startDate: string, endDate: string): void => {
-    setStart(startDate);
-    setEnd(endDate);
-    if (startDate && endDate && startDate <= endDate) onChange({ period: "CUSTOM", startDate, endDate });
-  };
-  return (
-    <fieldset class="range">
-      <legend class="unseen">Range of days (UTC)</legend>
-      <label>
-        <span>From</span>
-        <input type="date" value={start} onChange={(event) => choose(event.currentTarget.value, end)} />
-      </label>
-      <label>
-        <span>to</span>
-        <input
-          type="date"
-          value={end}
-          aria-invalid={isBackwards}
-          onChange={(event) => choose(start, event.currentTarget.value)}
-        />
-      </label>
-      {isBackwards && <span role="alert">The range ends before it begins.</span>}
-    </fieldset>
   );
 }
 
@@ -102,7 +76,7 @@ function Choice({ label, all, value, options, onChange }: ChoiceProps) {
         {!isKnown && <option value={value ?? ""}>{`Another ${label.toLowerCase()}`}</option>}
         {options.map(({ id, name }) => (
           <option key={id} value={id}>
-            {name}
+            {named(name)}
           </option>
         ))}
       </select>

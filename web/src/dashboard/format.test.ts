@@ -57,6 +57,13 @@ it("shows a moment by the viewer's own clock", () => {
   expect(format.asClock(new Date("2026-11-23T06:15:00Z"))).toBe("12:00");
 });
 
+it("counts one of a kind as one", () => {
+  expect(format.counted(1, "e-mail")).toBe("1 e-mail");
+  expect([0, 2, 1234].map((number) => format.counted(number, "call"))).toEqual(["0 calls", "2 calls", "1,234 calls"]);
+  expect([1, 2].map((number) => format.counted(number, "SMS", "SMS"))).toEqual(["1 SMS", "2 SMS"]);
+  expect(format.counted(null, "call")).toBe("– calls");
+});
+
 it("ends what the gateway says with one full stop", () => {
   expect(format.asSentence("The database is away")).toBe("The database is away.");
   expect(format.asSentence("The gateway does not answer.")).toBe("The gateway does not answer.");

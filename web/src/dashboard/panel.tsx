@@ -1,7 +1,11 @@
-/** The frame around one report: its heading, and what is shown while it has no numbers. */
+/** The frame around one report: its heading, what is shown while it has no numbers, and what keeps its faults to itself. */
 
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import { Boundary } from "./boundary";
+
+/** Instead of what went wrong, where that concerns several panels and is said once, above them. */
+export const SAID_ABOVE = "There are no numbers to show.";
 
 type PanelProps = {
   title: string;
@@ -24,16 +28,17 @@ export function Panel({ title, area, aside, wrong, empty, children }: PanelProps
         <h2 id={heading}>{title}</h2>
         {aside && !wrong && !empty && <div class="panel-aside">{aside}</div>}
       </header>
-      {wrong ? (
-        <p class="panel-note" role="alert">
-          {wrong}
-        </p>
-      ) : empty ? (
-        <p class="panel-note">{empty}</p>
-      ) : (
-        children
-      )}
+      {wrong ? <Wrong words={wrong} /> : empty ? <p class="panel-note">{empty}</p> : children}
     </section>
+  );
+}
+
+/** What went wrong, said at once unless it is said already. */
+export function Wrong({ words, isPanel }: { words: string; isPanel?: boolean }) {
+  return (
+    <p class={isPanel ? "panel panel-note" : "panel-note"} {...(words !== SAID_ABOVE && { role: "alert" })}>
+      {words}
+    </p>
   );
 }
 
@@ -48,3 +53,30 @@ export function PanelSkeleton({ title, area }: { title: string; area: string }) 
     </section>
   );
 }
+
+type GuardedProps = {
+  title: string;
+  area: string;
+  /** Another one may be drawn where this could not. */
+  answer: unknown;
+  children: ComponentChildren;
+};
+
+/** A panel that cannot be drawn says so itself, and takes no other along. */
+export const Guarded = ({ title, area, answer, children }: GuardedProps) => (
+  <Boundary
+    until={answer}
+    otherwise={(why, retry) => (
+      <Panel title={title} area={area}>
+        <div class="panel-note">
+          <p role="alert">This cannot be drawn: {why}</p>
+          <button type="button" onClick={retry}>
+            Try again
+          </button>
+        </div>
+      </Panel>
+    )}
+  >
+    {children}
+  </Boundary>
+);

@@ -1,5 +1,7 @@
 /** Who is looking: a token from the demo, from Supabase Auth, or pasted by hand. It lives in this tab and nowhere else. */
 
+import { keptByTab } from "../kept";
+
 /** What the gateway says of itself to its pages. */
 export type PageSettings = Readonly<{
   /** The demo's token; null everywhere else. */
@@ -39,9 +41,9 @@ const PASTED = "token";
 function pastedSession(): Session {
   return {
     way: "paste",
-    token: async () => sessionStorage.getItem(PASTED),
-    signIn: async (_, token) => sessionStorage.setItem(PASTED, token.trim().replace(/^Bearer\s+/i, "")),
-    signOut: async () => sessionStorage.removeItem(PASTED),
+    token: async () => keptByTab.getItem(PASTED),
+    signIn: async (_, token) => keptByTab.setItem(PASTED, token.trim().replace(/^Bearer\s+/i, "")),
+    signOut: async () => keptByTab.removeItem(PASTED),
   };
 }
 
@@ -51,7 +53,7 @@ async function supabaseSession(project: NonNullable<PageSettings["supabase"]>): 
   const client = new Client({
     url: `${project.url.replace(/\/$/, "")}/auth/v1`,
     headers: { apikey: project.publishableKey },
-    storage: sessionStorage,
+    storage: keptByTab,
     storageKey: "session",
     autoRefreshToken: true,
     persistSession: true,

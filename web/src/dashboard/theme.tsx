@@ -1,46 +1,63 @@
-/** Light or dark: as the system says, until the viewer says otherwise. */
+/** Light or dark: as the system says, until the viewer says otherwise. On paper light, and with the system's own colours as it says. */
 
 import { useEffect, useState } from "preact/hooks";
+import { keptByBrowser } from "../kept";
 
 type Theme = "light" | "dark";
 const KEPT = "theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const chosen = (): Theme | null => localStorage.getItem(KEPT) as Theme | null;
+/** The system's own few colours, instead of the page's. */
+const forced = matchMedia("(forced-colors: active)");
+const paper = matchMedia("print");
+let isPrinting = false;
 const listeners = new Set<() => void>();
 
-export const currentTheme = (): Theme => chosen() ?? (dark.matches ? "dark" : "light");
+export function currentTheme(): Theme {
+  const systems = dark.matches ? "dark" : "light";
+  if (isOnPaper()) return "light";
+  const chosen = keptByBrowser.getItem(KEPT);
+  return !forced.matches && (chosen === "light" || chosen === "dark") ? chosen : systems;
+}
+
+/** Whether the page is laid out for paper, or is about to be. */
+export const isOnPaper = (): boolean => isPrinting || paper.matches;
 
 /** Puts it on the page, for the style sheet; call before anything is drawn. */
 export function applyTheme(): void {
   document.documentElement.dataset.theme = currentTheme();
   for (const changed of listeners) changed();
 }
-dark.addEventListener("change", applyTheme);
 
-/** The theme at hand; draws anew when it changes, for what takes its colours from the style sheet itself. */
-export function useTheme(): Theme {
-  const [theme, setTheme] = useState(currentTheme);
-  useEffect(() => {
-    const changed = (): void => setTheme(currentTheme());
-    listeners.add(changed);
-    return () => {
-      listeners.delete(changed);
-    };
-  }, []);
-  return theme;
+for (const media of [dark, forced, paper]) media.addEventListener("change", applyTheme);
+for (const [event, begins] of [
+  ["beforeprint", true],
+  ["afterprint", false],
+] as const)
+  addEventListener(event, () => {
+    isPrinting = begins;
+    applyTheme();
+  });
+
+/** Calls back whenever colours or the paper may have changed, at once: printing waits for nothing. Gives what ends it. */
+export function onColours(changed: () => void): () => void {
+  listeners.add(changed);
+  return () => {
+    listeners.delete(changed);
+  };
 }
 
 export function ThemeSwitch() {
-  const theme = useTheme();
+  const [theme, setTheme] = useState(currentTheme);
+  useEffect(() => onColours(() => setTheme(currentTheme())), []);
   const other = theme === "dark" ? "light" : "dark";
   return (
     <button
       type="button"
-      class="quiet icon"
+      class="quiet icon theme"
       aria-label={`Use the ${other} theme`}
       title={`Use the ${other} theme`}
       onClick={() => {
-        localStorage.setItem(KEPT, other);
+        keptByBrowser.setItem(KEPT, other);
         applyTheme();
       }}
     >

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FIRST_VIEW, PERIODS, readView, type View, variablesOf, writeView } from "./view";
+import { choiceOf, FIRST_VIEW, PERIODS, readView, type View, variablesOf, writeView } from "./view";
 
 const CLIENT = "7f1f6f0a-93ae-4d0e-8c0c-1f7a3a1de001";
 const CAMPAIGN = "7f1f6f0a-93ae-4d0e-8c0c-1f7a3a1de002";
@@ -62,6 +62,11 @@ describe("an address", () => {
   ])("that says nothing the page can read shows the first view: %s", (search) => {
     expect(readView(search)).toEqual(FIRST_VIEW);
   });
+});
+
+it("is another choice where other calls are counted, and not where other parts of a panel are looked at", () => {
+  const choices = new Set([...views()].map((view) => writeView(choiceOf(view))));
+  expect(choices.size).toBe(6 * 2 * 2);
 });
 
 describe("the document's variables", () => {

@@ -72,6 +72,13 @@ function dayOf(text: string | null): string | null {
   return text && DAY.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) ? text : null;
 }
 
+/** Of a view, whose calls are counted: all but which part of a list, or which side of a panel, is looked at. */
+export const choiceOf = (view: View): View => ({
+  ...view,
+  heatmapMetric: FIRST_VIEW.heatmapMetric,
+  batchesPage: FIRST_VIEW.batchesPage,
+});
+
 /** The query string of a view, with nothing in it that is as in the first view; spelled as the legacy endpoints do. */
 export function writeView(view: View): string {
   const query = new URLSearchParams();

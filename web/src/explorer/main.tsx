@@ -9,6 +9,7 @@ import { useState } from "react";
 import { createRoot } from "react-dom/client";
 import "graphiql/style.css";
 import sdl from "../../../schema.graphql?raw";
+import { keptByBrowser } from "../kept";
 import { EXAMPLES, EXAMPLES_PLUGIN } from "./examples";
 import "./style.css";
 import { aboutToken, cleaned, firstToken, keepToken } from "./token";
@@ -18,7 +19,7 @@ import "./workers";
 const schema = buildSchema(sdl);
 const plugins = [EXAMPLES_PLUGIN, HISTORY_PLUGIN];
 // GraphiQL remembers its tabs, and gives what is initial another one.
-const firstVisit = localStorage.getItem("graphiql:tabState") === null;
+const firstVisit = keptByBrowser.getItem("graphiql:tabState") === null;
 const [first] = EXAMPLES;
 const firstTab = firstVisit && first ? { initialQuery: first.query, initialVariables: first.variables } : {};
 const isWide = matchMedia("(min-width: 60rem)").matches;

@@ -1,11 +1,14 @@
 /** The token that queries are asked with. It lives in this tab, and goes with it. */
 
+import { keptByTab } from "../kept";
+import { LOCALE } from "../locale";
+
 // The dashboard's name for it, so that who pasted one there need not do so again.
 const KEPT = "token";
 
 /** The tab's own, or else what the gateway gives away, as a demo's does; empty when there is none. */
 export async function firstToken(): Promise<string> {
-  const kept = sessionStorage.getItem(KEPT);
+  const kept = keptByTab.getItem(KEPT);
   if (kept) return kept;
   const answer = await fetch("/page.json").catch(() => null);
   if (!answer?.ok) return "";
@@ -17,8 +20,8 @@ export async function firstToken(): Promise<string> {
 export const cleaned = (pasted: string): string => pasted.trim().replace(/^Bearer\s+/i, "");
 
 export function keepToken(token: string): void {
-  if (token) sessionStorage.setItem(KEPT, token);
-  else sessionStorage.removeItem(KEPT);
+  if (token) keptByTab.setItem(KEPT, token);
+  else keptByTab.removeItem(KEPT);
 }
 
 /** What can be said of a token by looking at it; the gateway alone knows whether it is good. */
@@ -27,7 +30,7 @@ export function aboutToken(token: string, now: Date): { isUsable: boolean; words
   const ends = endOf(token);
   if (ends === "unreadable") return { isUsable: false, words: "This is not an access token." };
   if (ends === null) return { isUsable: true, words: "Kept in this tab only." };
-  const when = ends.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const when = ends.toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "short" });
   return ends <= now
     ? { isUsable: false, words: `Expired ${when}: paste a new one.` }
     : { isUsable: true, words: `Good until ${when}, kept in this tab only.` };

@@ -1,7 +1,9 @@
 /** Batches as they stand right now, newest first, whatever the range. */
 
 import type { BatchStatus, DashboardQuery } from "../../generated";
+import { named } from "../direction";
 import { asMoment, asShortNumber } from "../format";
+import { Name } from "../name";
 import { Pages } from "../pages";
 import { Panel } from "../panel";
 import { Progress } from "../progress";
@@ -40,15 +42,13 @@ export function Batches({ report, choices, wrong, page, onPage }: BatchesProps) 
           const name = names.get(batch.campaignId ?? "") ?? "No campaign";
           return (
             <li key={batch.id}>
-              <span class="clipped" title={name}>
-                {name}
-              </span>
+              <Name of={name} />
               <span class={`tag tag-${batch.status.toLowerCase()}`}>{STATUS[batch.status]}</span>
               <Progress
                 done={batch.completedCount}
                 failed={batch.failedCount}
                 all={batch.totalCalls}
-                label={`Batch of ${name}, ${asMoment(batch.createdAt)}`}
+                label={`Batch of ${named(name)}, ${asMoment(batch.createdAt)}`}
               />
               <span class="remark" title={`Made on ${asMoment(batch.createdAt)}`}>
                 {batch.failedCount > 0 && `${asShortNumber(batch.failedCount)} failed `}

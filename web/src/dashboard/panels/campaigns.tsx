@@ -2,7 +2,9 @@
 
 import { useMemo, useState } from "preact/hooks";
 import type { DashboardQuery } from "../../generated";
+import { named, withoutTurns } from "../direction";
 import { asNumber, asPercent } from "../format";
+import { LOCALE } from "../../locale";
 import { Pages } from "../pages";
 import { Panel } from "../panel";
 import { Progress } from "../progress";
@@ -19,7 +21,7 @@ const COLUMNS: readonly { column: Column; name: string; written: (row: Row) => s
   { column: "conversionRate", name: "Conversion", written: (row) => asPercent(row.conversionRate) },
 ];
 const ON_A_PAGE = 12;
-const byName = new Intl.Collator();
+const byName = new Intl.Collator(LOCALE);
 
 type CampaignsProps = {
   report: DashboardQuery["campaigns"];
@@ -87,10 +89,11 @@ export function Campaigns({ report, running, wrong, onCampaign }: CampaignsProps
                   <button
                     type="button"
                     class="link clipped"
-                    title={`Show only ${row.campaignName}`}
+                    dir="auto"
+                    title={`Show only ${named(row.campaignName)}`}
                     onClick={() => onCampaign(row.campaignId)}
                   >
-                    {row.campaignName}
+                    {withoutTurns(row.campaignName)}
                   </button>
                   <Running batches={running?.activeBatches ?? []} campaign={row} />
                 </th>
@@ -118,5 +121,7 @@ function Running({ batches, campaign }: RunningProps) {
   if (all === 0) return null;
   const done = running.reduce((sum, { completedCount }) => sum + completedCount, 0);
   const failed = running.reduce((sum, { failedCount }) => sum + failedCount, 0);
-  return <Progress done={done} failed={failed} all={all} label={`Running batches of ${campaign.campaignName}`} />;
+  return (
+    <Progress done={done} failed={failed} all={all} label={`Running batches of ${named(campaign.campaignName)}`} />
+  );
 }

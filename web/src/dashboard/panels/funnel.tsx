@@ -4,7 +4,14 @@ import type { DashboardQuery } from "../../generated";
 import { asNumber, asPercent } from "../format";
 import { Panel } from "../panel";
 
-export function FunnelPanel({ report, wrong }: { report: DashboardQuery["funnel"]; wrong: string | undefined }) {
+type FunnelProps = {
+  report: DashboardQuery["funnel"];
+  /** Said where there are no calls. */
+  none: string;
+  wrong: string | undefined;
+};
+
+export function FunnelPanel({ report, none, wrong }: FunnelProps) {
   const stages = report?.funnel;
   const rates = report?.rates;
   const rows = [
@@ -20,7 +27,7 @@ export function FunnelPanel({ report, wrong }: { report: DashboardQuery["funnel"
       title="Funnel"
       area="funnel"
       wrong={wrong}
-      empty={most === 0 && "There were no calls on these days."}
+      empty={most === 0 && none}
       aside={<span class="remark">{asPercent(rates?.overallConversion)} from first to last</span>}
     >
       <ol class="funnel">

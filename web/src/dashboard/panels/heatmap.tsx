@@ -1,46 +1,56 @@
 /** The week by hours, in the viewer's own zone, and its best times. */
 
 import type { DashboardQuery, HeatmapMetric } from "../../generated";
-import { asNumber, asShortNumber } from "../format";
+import { asNumber, asShortNumber, counted, zoneName } from "../format";
 import { Panel } from "../panel";
 import type { View } from "../view";
-import { localSlot, time, weekday, weekdays, zoneMinutes } from "../zone";
+import { type Slot, WeekGrid } from "../week_grid";
+import { localSlot, time, weekday, zoneMinutes } from "../zone";
 
 type Report = NonNullable<DashboardQuery["heatmap"]>;
-type Slot = Report["heatmap"][number];
 
-const METRICS: readonly { value: HeatmapMetric; name: string; of: (slot: Slot) => number }[] = [
-  { value: "CALLS", name: "Calls", of: (slot) => slot.totalCalls },
-  { value: "CONNECTED", name: "Connected", of: (slot) => slot.connectedCalls },
-  { value: "MEETINGS_BOOKED", name: "Meetings", of: (slot) => slot.meetingsBooked },
+type Metric = {
+  value: HeatmapMetric;
+  name: string;
+  /** What one and what several are called. */
+  nouns: readonly [string, string];
+  of: (slot: Report["heatmap"][number]) => number;
+};
+const METRICS: readonly [Metric, ...Metric[]] = [
+  { value: "CALLS", name: "Calls", nouns: ["call", "calls"], of: (slot) => slot.totalCalls },
+  { value: "CONNECTED", name: "Connected", nouns: ["connected", "connected"], of: (slot) => slot.connectedCalls },
+  { value: "MEETINGS_BOOKED", name: "Meetings", nouns: ["meeting", "meetings"], of: (slot) => slot.meetingsBooked },
 ];
 const LEVELS = 6;
-const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
 type HeatmapProps = {
   report: DashboardQuery["heatmap"];
   wrong: string | undefined;
+  /** Said where there are no calls. */
+  none: string;
   view: View;
   onMetric: (metric: HeatmapMetric) => void;
 };
 
-export function HeatmapPanel({ report, wrong, view, onMetric }: HeatmapProps) {
+export function HeatmapPanel({ report, wrong, none, view, onMetric }: HeatmapProps) {
   const metric = METRICS.find(({ value }) => value === view.heatmapMetric) ?? METRICS[0];
   const ahead = zoneMinutes();
   const { minute } = localSlot(0, 0, ahead);
   const values = new Map<string, number>();
   for (const slot of report?.heatmap ?? []) {
     const at = localSlot(slot.day, slot.hour, ahead);
-    values.set(`${at.day} ${at.hour}`, metric?.of(slot) ?? 0);
+    values.set(`${at.day} ${at.hour}`, metric.of(slot));
   }
   const most = Math.max(0, ...values.values());
+  const valueOf = ({ day, hour }: Slot): number => values.get(`${day} ${hour}`) ?? 0;
+  const levelOf = (slot: Slot): number => (most > 0 ? Math.ceil((valueOf(slot) / most) * LEVELS) : 0);
   const isOtherRange = view.period === "TODAY" || view.period === "CUSTOM";
   return (
     <Panel
       title="Best times to call"
       area="heatmap"
       wrong={wrong}
-      empty={report?.heatmap.length === 0 && "There were no calls in this range."}
+      empty={report?.heatmap.length === 0 && (isOtherRange ? "No calls in the last 30 days." : none)}
       aside={
         <fieldset class="segments small">
           <legend class="unseen">Shown</legend>
@@ -49,7 +59,7 @@ export function HeatmapPanel({ report, wrong, view, onMetric }: HeatmapProps) {
               <input
                 type="radio"
                 name="heatmap-metric"
-                checked={value === metric?.value}
+                checked={value === metric.value}
                 onChange={() => onMetric(value)}
               />
               <span>{name}</span>
@@ -58,44 +68,13 @@ export function HeatmapPanel({ report, wrong, view, onMetric }: HeatmapProps) {
         </fieldset>
       }
     >
-      <table class="heatmap">
-        <caption class="unseen">{metric?.name} by weekday and hour, in your time zone</caption>
-        <thead>
-          <tr>
-            <td />
-            {HOURS.map((hour) => (
-              <th key={hour} scope="col">
-                <span class="unseen">{time(hour, minute)}</span>
-                {hour % 3 === 0 && (
-                  <span class={hour % 6 === 0 ? "" : "minor"} aria-hidden="true">
-                    {time(hour, minute)}
-                  </span>
-                )}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {weekdays().map((day) => (
-            <tr key={day}>
-              <th scope="row">{weekday(day, true)}</th>
-              {HOURS.map((hour) => {
-                const value = values.get(`${day} ${hour}`) ?? 0;
-                const level = value === 0 ? 0 : Math.ceil((value / most) * LEVELS);
-                return (
-                  <td
-                    key={hour}
-                    class={`level-${level}`}
-                    title={`${weekday(day)} ${time(hour, minute)}: ${asNumber(value)}`}
-                  >
-                    <span class="unseen">{asNumber(value)}</span>
-                  </td>
-                );
-              })}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <WeekGrid
+        caption={`${metric.name} by weekday and hour, in your time zone`}
+        minute={minute}
+        levelOf={levelOf}
+        written={(slot) => asNumber(valueOf(slot))}
+        counted={(slot) => counted(valueOf(slot), ...metric.nouns)}
+      />
       <div class="best">
         <ol aria-label="Best times">
           {report?.bestTimes.map((best) => {
@@ -113,7 +92,7 @@ export function HeatmapPanel({ report, wrong, view, onMetric }: HeatmapProps) {
         {report?.bestTimes.length === 0 && <p class="remark">There were none in this range.</p>}
         <div class="best-read remark">
           <p>
-            Hours of {Intl.DateTimeFormat().resolvedOptions().timeZone}
+            Hours of {zoneName()}
             {isOtherRange && "; the last 30 days"}
           </p>
           {most > 0 && (

@@ -3,6 +3,7 @@
 import type { DashboardQuery } from "../../generated";
 import { onDays } from "../days";
 import { asDuration, asPercent, asShare, asShortNumber } from "../format";
+import { Wrong } from "../panel";
 import { Sparkline } from "../sparkline";
 
 type KpisProps = Pick<DashboardQuery, "overview" | "timeseries" | "quality"> & {
@@ -78,9 +79,7 @@ export function Kpis({ overview, timeseries, quality, days, wrong }: KpisProps) 
   return (
     <section class="area-kpis kpis" aria-label="Key figures">
       {wrong ? (
-        <p class="panel panel-note" role="alert">
-          {wrong}
-        </p>
+        <Wrong words={wrong} isPanel />
       ) : (
         <dl>
           {cards.map(({ name, value, remark, line }) => (

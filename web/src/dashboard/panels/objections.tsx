@@ -1,7 +1,8 @@
 /** What people object to and how often it was handled, and what signals an interest. */
 
 import type { DashboardQuery } from "../../generated";
-import { asNumber, asPercent, asShortNumber } from "../format";
+import { asPercent, asShortNumber, counted } from "../format";
+import { Name } from "../name";
 import { Panel } from "../panel";
 
 type ObjectionsProps = { report: DashboardQuery["objections"]; wrong: string | undefined };
@@ -20,8 +21,8 @@ export function ObjectionsPanel({ report, wrong }: ObjectionsProps) {
       empty={objections.length + signals.length === 0 && "None was found in the analysed calls of these days."}
       aside={
         <span class="remark">
-          {asNumber(summary?.totalObjections)} objections, {asPercent(summary?.objectionHandlingRate)} handled ·{" "}
-          {asNumber(summary?.totalBuyingSignals)} signals
+          {counted(summary?.totalObjections, "objection")}, {asPercent(summary?.objectionHandlingRate)} handled ·{" "}
+          {counted(summary?.totalBuyingSignals, "signal")}
         </span>
       }
     >
@@ -42,9 +43,7 @@ export function ObjectionsPanel({ report, wrong }: ObjectionsProps) {
             {objections.map(({ objection, count, handlingRate }) => (
               <tr key={objection}>
                 <th scope="row">
-                  <span class="clipped" title={objection}>
-                    {objection}
-                  </span>
+                  <Name of={objection} />
                   <span class="bar" style={{ "--share": `${(100 * count) / most}%` }} />
                 </th>
                 <td class="number">{asShortNumber(count)}</td>
@@ -69,9 +68,7 @@ export function ObjectionsPanel({ report, wrong }: ObjectionsProps) {
             {signals.map(({ signal, count, percentage }) => (
               <tr key={signal}>
                 <th scope="row">
-                  <span class="clipped" title={signal}>
-                    {signal}
-                  </span>
+                  <Name of={signal} />
                   <span class="bar" style={{ "--share": `${(100 * count) / mostSignals}%` }} />
                 </th>
                 <td class="number">{asShortNumber(count)}</td>

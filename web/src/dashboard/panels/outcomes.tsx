@@ -1,7 +1,7 @@
 /** How the calls ended, and what the agent sent while they lasted. */
 
 import type { DashboardQuery } from "../../generated";
-import { asNumber, asPercent } from "../format";
+import { asNumber, asPercent, counted } from "../format";
 import { Panel } from "../panel";
 
 export function Outcomes({ report, wrong }: { report: DashboardQuery["overview"]; wrong: string | undefined }) {
@@ -31,7 +31,7 @@ export function Outcomes({ report, wrong }: { report: DashboardQuery["overview"]
       aside={
         sent && (
           <span class="remark">
-            {asNumber(sent.emailsSent)} e-mails, {asNumber(sent.smsSent)} SMS sent
+            {counted(sent.emailsSent, "e-mail")}, {counted(sent.smsSent, "SMS", "SMS")} sent
           </span>
         )
       }

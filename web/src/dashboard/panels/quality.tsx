@@ -2,17 +2,24 @@
 
 import { useMemo } from "preact/hooks";
 import type { DashboardQuery } from "../../generated";
-import { DaysChart, type Line } from "../chart";
+import { DaysChart } from "../chart";
 import { onDays } from "../days";
 import { asDuration, asNumber, asPercent, asShare, asWholeShare } from "../format";
 import { Panel } from "../panel";
+import type { Line } from "../plot";
 import { topOf } from "../scale";
 
 const ofPercent = (percent: number | null | undefined): number | null => (percent == null ? null : percent / 100);
 
-type QualityProps = { report: DashboardQuery["quality"]; days: readonly string[]; wrong: string | undefined };
+type QualityProps = {
+  report: DashboardQuery["quality"];
+  days: readonly string[];
+  /** Said where there are no calls. */
+  none: string;
+  wrong: string | undefined;
+};
 
-export function QualityPanel({ report, days, wrong }: QualityProps) {
+export function QualityPanel({ report, days, none, wrong }: QualityProps) {
   const summary = report?.quality;
   const figures = [
     ["Average call", asDuration(summary?.avgDurationSeconds)],
@@ -51,12 +58,7 @@ export function QualityPanel({ report, days, wrong }: QualityProps) {
     ];
   }, [report, days]);
   return (
-    <Panel
-      title="Quality"
-      area="quality"
-      wrong={wrong}
-      empty={report?.trend.length === 0 && "There were no calls on these days."}
-    >
+    <Panel title="Quality" area="quality" wrong={wrong} empty={report?.trend.length === 0 && none}>
       <dl class="figures">
         {figures.map(([name, value]) => (
           <div key={name}>
@@ -74,7 +76,13 @@ export function QualityPanel({ report, days, wrong }: QualityProps) {
           </li>
         ))}
       </ul>
-      <DaysChart label="Quality by day" days={days} lines={lines} height={170} />
+      <DaysChart
+        name="Quality by day"
+        label={`By day: ${lines.map(({ name }) => name).join(", ")}`}
+        days={days}
+        lines={lines}
+        height={170}
+      />
     </Panel>
   );
 }

@@ -2,10 +2,11 @@
 
 import { useMemo, useState } from "preact/hooks";
 import type { DashboardQuery } from "../../generated";
-import { DaysChart, type Line } from "../chart";
+import { DaysChart } from "../chart";
 import { onDays } from "../days";
 import { asDuration, asNumber, asShare, asWholeShare } from "../format";
 import { Panel } from "../panel";
+import type { Line } from "../plot";
 
 type Report = NonNullable<DashboardQuery["timeseries"]>;
 type Metric = Exclude<keyof Report["data"][number], "date" | "__typename">;
@@ -31,10 +32,12 @@ type TrendProps = {
   report: DashboardQuery["timeseries"];
   /** All of the range, of which the report has only those with calls. */
   days: readonly string[];
+  /** Said where there are no calls. */
+  none: string;
   wrong: string | undefined;
 };
 
-export function Trend({ report, days, wrong }: TrendProps) {
+export function Trend({ report, days, none, wrong }: TrendProps) {
   const [chosen, setChosen] = useState<readonly Metric[]>(["totalCalls", "connectedCalls", "meetingsBooked"]);
   const shown = useMemo(() => METRICS.filter(({ metric }) => chosen.includes(metric)), [chosen]);
   const lines = useMemo((): Line[] => {
@@ -59,7 +62,7 @@ export function Trend({ report, days, wrong }: TrendProps) {
       title="Trend"
       area="trend"
       wrong={wrong}
-      empty={report?.data.length === 0 && "There were no calls on these days."}
+      empty={report?.data.length === 0 && none}
       aside={
         <fieldset class="chips">
           <legend class="unseen">Metrics</legend>
@@ -76,7 +79,13 @@ export function Trend({ report, days, wrong }: TrendProps) {
         </fieldset>
       }
     >
-      <DaysChart label={`By day: ${shown.map(({ name }) => name).join(", ")}`} days={days} lines={lines} height={260} />
+      <DaysChart
+        name="Trend by day"
+        label={`By day: ${shown.map(({ name }) => name).join(", ")}`}
+        days={days}
+        lines={lines}
+        height={260}
+      />
     </Panel>
   );
 }

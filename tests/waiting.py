@@ -1,0 +1,44 @@
+"""Waiting for what is bound to happen, on a machine as busy as it may be.
+
+No test depends on the machine's speed. A limit that only ends what hangs costs nothing while all is well, so there is
+one for all, and a long one. What a test has to say of time it says by order, by counts, or by a bound that is many
+times what is usual and a small part of what it would be without what is tested.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from inspect import isawaitable
+
+PATIENCE = 120.0
+"""Seconds after which what is waited for does not come any more."""
+LONG = 3600
+"""Seconds that no test waits for: what would last as long has been ended by something else."""
+_PAUSE = 0.02
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits until a function, or a coroutine function, says yes.
+
+    Raises:
+        TimeoutError: it never did.
+    """
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            holds = condition()
+            if await holds if isawaitable(holds) else holds:
+                return
+            await asyncio.sleep(_PAUSE)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """The same where there is no event loop.
+
+    Raises:
+        TimeoutError: it never did.
+    """
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(_PAUSE)
