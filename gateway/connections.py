@@ -21,7 +21,7 @@ MOST_HEADERS = 200
 """A browser sends some 20, and proxies add as many."""
 MOST_PIPELINED = 1_000
 """Requests that a client may send before it has heard the answer to the first of them."""
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 10.0
 """How long the rest of a body that was answered before its end is read, or the client would not see the answer."""
 STALLED_SECONDS = 10.0
 """A client that takes nothing of its answer for so long has gone."""

@@ -35,8 +35,8 @@ class Answer:
             self.headers = [*headers, (b"etag", b"W/" + self._tag)]
 
     def is_to_be_packed(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether a request with these headers takes it packed, as nobody did before."""
-        return self.packed is None and compression.is_taken(headers, len(self.body))
+        """Whether a request with these headers is sent it packed, as nobody was before."""
+        return self.packed is None and compression.is_taken(headers, len(self.body)) and not self._is_had(headers)
 
     async def pack(self) -> None:
         """Packs it; those who come at the same time share the work."""
@@ -51,11 +51,14 @@ class Answer:
 
     def to(self, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
         """Status, headers and body for a request with these headers: one who has it is told that it is the same."""
-        if self._tag and _matches(self._tag, headers.get(b"if-none-match")):
+        if self._is_had(headers):
             return 304, [(name, value) for name, value in self.headers if not name.startswith(b"content-")], b""
         if self.packed is not None and compression.is_taken(headers, len(self.body)):
             return 200, self.packed.headers, self.packed.body
         return 200, self.headers, self.body
+
+    def _is_had(self, headers: Mapping[bytes, bytes]) -> bool:
+        return bool(self._tag) and _matches(self._tag, headers.get(b"if-none-match"))
 
     async def send(self, headers: Mapping[bytes, bytes], send: Send) -> None:
         """Sends it, packed where it is taken so."""

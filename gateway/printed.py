@@ -9,7 +9,7 @@ import typer
 from typer.cli import get_docs_for_click
 
 from gateway import cli
-from gateway.costs import COST_OF_REPORT
+from gateway.costs import COST_BELOW, COST_OF_REPORT
 from gateway.schema import build_schema
 from gateway.settings import Settings
 from resolvers.metrics import METRICS, TIMESERIES_METRICS, Counter, Mean, Metric, Quotient
@@ -117,6 +117,7 @@ def _default(name: str) -> str:
 def _costs() -> str:
     lines = ["| field | points |", "|---|---|"]
     lines += [f"| `{name}` | {points} |" for name, points in COST_OF_REPORT.items()]
+    lines += [f"| a field below `{name}` | {points} |" for name, points in COST_BELOW.items()]
     return "\n".join([*lines, "| any other | 1 |"])
 
 

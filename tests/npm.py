@@ -53,9 +53,10 @@ def installed(folder: Path) -> Packages:
 
 
 def environment(node: Path) -> dict[str, str]:
-    """This process's, with Node on the path, and without colours and telemetry."""
+    """This process's, with Node on the path, and without colours, telemetry and questions after newer versions."""
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "PATH": path, "NO_COLOR": "1", "REDOCLY_TELEMETRY": "off"}
+    quiet = {"NO_COLOR": "1", "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+    return {**os.environ, "PATH": path, **quiet}
 
 
 def cannot(reason: str) -> NoReturn:

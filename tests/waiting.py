@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from inspect import isawaitable
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds after which what is waited for does not come any more."""
 LONG = 3600
 """Seconds that no test waits for: what would last as long has been ended by something else."""

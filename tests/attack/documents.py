@@ -147,16 +147,16 @@ REFUSED: Mapping[str, Family] = {
 
 def _whole_reports(size: int) -> str:
     """Whole reports under other names, as many as are allowed."""
-    names = ("overview", "timeseries", "funnel", "quality", "campaigns")
+    names = ("overview", "funnel", "quality", "campaigns")
     reports = [f"{name}(filters:{{period:TODAY clientId:null}}){{{whole(name.title())}}}" for name in names]
-    return filled("{", lambda number: f"a{number}:{reports[number % len(reports)]}", "}", min(size, 10_000))
+    return filled("{", lambda number: f"a{number}:{reports[number % len(reports)]}", "}", min(size, 6_000))
 
 
 def _switched_fields(size: int) -> str:
     """Fields with two switches each, in as many reports as are allowed."""
     days = whole("TimeseriesDay", "%s@skip(if:false)@include(if:true) ").split(" ")[:-1]
     parts, room = ["{__typename "], min(size, 12_000) - len("{__typename }")
-    while len(parts) < 8 and room > 100:
+    while len(parts) < 6 and room > 100:
         head = f"a{len(parts)}:timeseries{{data{{"
         fitting = next(number for number in range(len(days), 0, -1) if len(" ".join(days[:number])) + 30 <= room)
         parts.append(f"{head}{' '.join(days[:fitting])}}}}}")

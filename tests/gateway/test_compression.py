@@ -183,6 +183,15 @@ async def test_what_is_kept_is_packed_once(house: House, packings: list[int]) ->
     assert len(packings) <= 3
 
 
+async def test_what_is_not_sent_is_not_packed(house: House, packings: list[int]) -> None:
+    params = {"period": "90d", "metrics": "issues_resolved,escalations"}
+    etag = (await ask(house, LONG, params=params, headers=PLAIN)).headers["etag"]
+    for method in ("GET", "HEAD"):
+        had = await ask(house, LONG, method, params=params, headers={**PACKED, "If-None-Match": etag})
+        assert had.status_code == 304
+    assert packings == []
+
+
 _MANY = (
     f"a{number}: timeseries(filters: {{period: LAST_90_DAYS}}) {{ data {{ date smsSent }} }}" for number in range(20)
 )

@@ -1,6 +1,7 @@
 """Documents within limits: what counts, through how many fragments, and that checking costs little whatever is sent."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from graphql import get_introspection_query, parse
 
 from gateway import documents
-from gateway.costs import COST_OF_REPORT, Extent, count_values, measure
+from gateway.costs import COST_BELOW, COST_OF_REPORT, Extent, count_values, measure
+from tests.attack.documents import whole
 from tests.conftest import Postgres
-from tests.doors import House, check_manners, furnished
+from tests.doors import REPORTS, House, check_manners, furnished
 from tests.given import token
 from tests.running import Running, running, settings_for
 
@@ -94,6 +96,19 @@ def test_cost_is_a_point_a_field_and_more_for_a_report() -> None:
     assert extent("query A { heatmap { metric } } query B { funnel { rates { contactRate } } }").cost == 51
 
 
+def test_a_field_that_comes_back_with_every_row_costs_more() -> None:
+    for part, points in COST_BELOW.items():
+        assert extent(f"{{ x {{ {part} {{ a b }} }} }}").cost == 2 + 2 * points
+        assert extent(f"{{ x {{ {part} {{ ...A }} }} }} fragment A on B {{ a c {{ b }} }}").cost == 2 + 3 * points
+    assert extent("{ timeseries { columns { date totalCalls } period { startDate } } }").cost == 20 + 1 + 2 * 4 + 2
+
+
+def test_the_documentation_says_what_everything_costs() -> None:
+    reports = " ".join(f"{name} {{ {whole(name.title())} }}" for name in REPORTS)
+    words = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text("utf-8")
+    assert f"costs {extent(f'{{ {reports} }}').cost} of the 1,000 points" in words
+
+
 def test_a_part_that_bears_a_reports_name_is_a_field_like_others() -> None:
     assert extent("{ funnel { funnel { totalCalls } } }").cost == 12
     assert extent("{ heatmap { heatmap { day } } }").cost == 52
@@ -153,13 +168,13 @@ async def test_each_limit_is_reached_but_not_passed(strict: Running, house: Hous
         ),
         (
             "{ heatmap { metric } quality { period { startDate endDate } } timeseries { data { date } }"
-            + " __typename" * 9 + "}",
+            + " __typename" * 6 + "}",
             "{ heatmap { metric } objections { summary { totalObjections } } }",
             "103 points of cost; at most 100",
         ),
         (
-            "{" + " __typename @skip(if: false)" * 14 + "}",
-            "{" + " __typename @skip(if: false)" * 14 + " __typename}",
+            "{" + " __typename @skip(if: false)" * 12 + " __typename __typename}",
+            "{" + " __typename @skip(if: false)" * 12 + " __typename __typename __typename}",
             "more than 100 tokens",
         ),
     ):  # fmt: skip

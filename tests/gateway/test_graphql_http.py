@@ -15,13 +15,13 @@ import pytest
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway import graphql_http
+from gateway import connections, graphql_http
 from gateway.logs import with_request_id
 from tests.conftest import Database, Postgres
 from tests.doors import House, check_graphql_error, check_manners, furnished
 from tests.given import SECRET, Given, token
 from tests.running import Running, running, settings_for
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
@@ -311,7 +311,11 @@ async def test_other_methods_get_405_with_allow(house: House, method: str) -> No
         assert answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
 
 
-async def test_a_body_beyond_the_limit_gets_413_whether_or_not_it_says_its_length(house: House) -> None:
+async def test_a_body_beyond_the_limit_gets_413_whether_or_not_it_says_its_length(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LINGER_SECONDS", PATIENCE)
+
     async def chunks(size: int) -> AsyncIterator[bytes]:
         for _ in range(size // 100):
             yield b" " * 100

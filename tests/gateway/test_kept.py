@@ -8,7 +8,7 @@ import pytest
 
 from gateway.kept import Answer, Shelf
 
-SMALL = Answer([], b"x" * 1_000, None)
+SMALL = Answer([], b"x" * 1_000, is_tagged=False)
 
 
 def put(shelf: Shelf, agency: UUID, name: str, answer: Answer = SMALL) -> None:
@@ -25,7 +25,7 @@ def test_one_agencys_many_questions_push_out_nobody_elses() -> None:
         for number in range(5):
             put(shelf, agency, f"q{number}")
     for number in range(700):
-        put(shelf, loud, f"padded {number}", Answer([], b"x" * 15_000, None))
+        put(shelf, loud, f"padded {number}", Answer([], b"x" * 15_000, is_tagged=False))
     assert all(len(held(shelf, agency, [f"q{number}" for number in range(5)])) == 5 for agency in quiet)
     assert held(shelf, loud, ["padded 699"])
     # The one who comes now is given room by the one who has most.
@@ -49,5 +49,10 @@ def test_it_never_holds_more_than_it_may(seed: int) -> None:
     agencies = [uuid4() for _ in range(6)]
     for _ in range(2_000):
         agency = random.choice(agencies)
-        put(shelf, agency, str(random.randrange(60)), Answer([], b"x" * random.choice((10, 900, 9_000, 60_000)), None))
+        put(
+            shelf,
+            agency,
+            str(random.randrange(60)),
+            Answer([], b"x" * random.choice((10, 900, 9_000, 60_000)), is_tagged=False),
+        )
         assert shelf.memory.bytes <= 50_000

@@ -12,6 +12,7 @@ from gateway.documents import Checked, Documents
 from gateway.memory import Entry, Memory
 from gateway.operations import Operations
 from gateway.schema import build_schema
+from gateway.turns import Slices
 from resolvers.viewer import Role, Viewer
 from tests.attack.documents import VALID, whole
 from tests.given import NOW
@@ -87,15 +88,15 @@ def test_nobody_pushes_out_what_others_use() -> None:
 def _documents(max_bytes: int) -> tuple[Documents, Operations, Memory]:
     memory = Memory(max_bytes)
     settings = settings_for("postgresql://nobody@nowhere/")
-    return Documents(SCHEMA._schema, settings, memory), Operations(SCHEMA, memory, suggests=False), memory
+    return Documents(SCHEMA._schema, settings, memory), Operations(SCHEMA, memory, Slices(100), suggests=False), memory
 
 
-def _planned(documents: Documents, operations: Operations, text: str, variables: dict[str, object]) -> Checked:
+async def _planned(documents: Documents, operations: Operations, text: str, variables: dict[str, object]) -> Checked:
     """A document that was asked by a plan, without the plan having been answered."""
-    checked = documents.of(text, VIEWER.agency_id)
+    checked = await documents.of(text, VIEWER)
     asked = {"query": text, "variables": variables}
     context = Context(VIEWER, None, NOW.date(), checked.plans)  # type: ignore[arg-type]
-    operations._plan(checked, asked, context, (checked, None, str(variables)))
+    await operations._plan(checked, asked, context, (checked, None, str(variables)))
     return checked
 
 
@@ -123,23 +124,23 @@ SHAPES: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("variables", [0, 1, 12])
-def test_what_is_counted_is_no_less_than_what_is_taken(shape: str, variables: int) -> None:
+async def test_what_is_counted_is_no_less_than_what_is_taken(shape: str, variables: int) -> None:
     documents, operations, memory = _documents(1_000_000_000)
 
-    def ask(number: int) -> None:
+    async def ask(number: int) -> None:
         text = SHAPES[shape](number)
-        checked = documents.of(text, VIEWER.agency_id)
+        checked = await documents.of(text, VIEWER)
         for each in range(variables if checked.document and checked.has_operation(None) else 0):
-            _planned(documents, operations, text, {"unused": str(UUID(int=each))})
+            await _planned(documents, operations, text, {"unused": str(UUID(int=each))})
 
     for number in range(3):
-        ask(number)
+        await ask(number)
     counted, several = memory.bytes, 12
     gc.collect()
     tracemalloc.start()
     try:
         for number in range(100, 100 + several):
-            ask(number)
+            await ask(number)
         gc.collect()
         taken, _ = tracemalloc.get_traced_memory()
     finally:
@@ -150,11 +151,11 @@ def test_what_is_counted_is_no_less_than_what_is_taken(shape: str, variables: in
     assert counted < 4 * taken
 
 
-def test_a_document_takes_all_that_was_made_from_it_along() -> None:
+async def test_a_document_takes_all_that_was_made_from_it_along() -> None:
     documents, operations, memory = _documents(1_000_000_000)
     texts = [SHAPES["large"](number) for number in range(3)]
     for text in texts:
-        checked = _planned(documents, operations, text, {"f": 1})
+        checked = await _planned(documents, operations, text, {"f": 1})
         documents.register(text, checked)
     assert len(operations._known) == 3
     assert checked.entry
@@ -165,11 +166,11 @@ def test_a_document_takes_all_that_was_made_from_it_along() -> None:
     assert documents.registered(texts[1])
 
 
-def test_a_document_that_does_not_fit_is_answered_all_the_same() -> None:
+async def test_a_document_that_does_not_fit_is_answered_all_the_same() -> None:
     for max_bytes in (0, 5_000, 20_000, 100_000):
         documents, operations, memory = _documents(max_bytes)
         for number in range(3):
-            checked = _planned(documents, operations, SHAPES["large"](number), {})
+            checked = await _planned(documents, operations, SHAPES["large"](number), {})
             assert checked.document
             assert memory.bytes <= max_bytes
         assert len(operations._known) <= 1

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.given import Given, token
+from tests.given import NOW, Given, token
 from tests.pages.conftest import Office, Visiting, address_of
 from tests.pages.visit import Visit, entries, figures, rows
 from tests.running import Running
@@ -75,11 +75,109 @@ async def test_a_custom_range_may_be_left_for_the_period_that_was_before(dashboa
     await check(dashboard, 20, "")
 
 
-async def test_a_range_that_ends_before_it_begins_is_not_asked_for(dashboard: Visit) -> None:
+async def _type_days(dashboard: Visit, field: str, keys: str) -> None:
+    """As somebody who knows no calendar to pick from: month, day and year, one key after the other."""
+    await dashboard.page.get_by_label(field, exact=True).focus()
+    await dashboard.page.keyboard.type(keys, delay=30)
+
+
+def _days_asked(dashboard: Visit) -> list[tuple[str, str]]:
+    filters = [each["filters"] for each in dashboard.questions()]
+    return [(each["startDate"], each["endDate"]) for each in filters if each["startDate"]]
+
+
+async def _steps(dashboard: Visit) -> int:
+    """How many of the browser's."""
+    return await dashboard.page.evaluate("history.length")
+
+
+@pytest.mark.parametrize("leave", ["Enter", "Tab", "pause"])
+async def test_days_that_are_typed_are_asked_for_once_and_whole(dashboard: Visit, leave: str) -> None:
+    steps = await _steps(dashboard)
     await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
+    await _type_days(dashboard, "From", "02102026")
+    await _type_days(dashboard, "to", "02152026")
+    if leave == "Tab":
+        # Through what is left of the field, and out of it.
+        await dashboard.page.get_by_role("combobox", name="Client").focus()
+    elif leave == "Enter":
+        await dashboard.page.keyboard.press("Enter")
+    await check(dashboard, 7, "?period=custom&start_date=2026-02-10&end_date=2026-02-15")
+    assert _days_asked(dashboard) == [("2026-02-10", "2026-02-15")]
+    assert await _steps(dashboard) == steps + 1
+
+    # Another beginning, when these days have been left, is another step, and the only one.
+    await dashboard.page.get_by_role("combobox", name="Client").focus()
+    await _type_days(dashboard, "From", "01202026")
+    await dashboard.page.get_by_role("combobox", name="Client").focus()
+    await check(dashboard, 17, "?period=custom&start_date=2026-01-20&end_date=2026-02-15")
+    assert _days_asked(dashboard)[1:] == [("2026-01-20", "2026-02-15")]
+    assert await _steps(dashboard) == steps + 2
+    await dashboard.page.go_back()
+    await check(dashboard, 7, "?period=custom&start_date=2026-02-10&end_date=2026-02-15")
+    await expect(dashboard.page.get_by_label("From")).to_have_value("2026-02-10")
+    await dashboard.page.go_back()
+    await check(dashboard, 20, "")
+
+
+async def test_a_slow_typist_gets_no_step_for_each_key(visit: Visiting, office: Office) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    await dashboard.page.clock.install(time=NOW)
+    await dashboard.shown("/?period=custom&start_date=2026-02-01&end_date=2026-02-16")
+    steps = await _steps(dashboard)
+    await dashboard.page.get_by_label("From", exact=True).focus()
+    for key in "02102026":
+        await dashboard.page.keyboard.press(key)
+        await dashboard.page.clock.run_for(3_000)
+    await check(dashboard, 10, "?period=custom&start_date=2026-02-10&end_date=2026-02-16")
+    assert all(start >= "1970" for start, _ in _days_asked(dashboard))
+    assert await _steps(dashboard) <= steps + 1
+    # Its message would come and go with each.
+    await expect(dashboard.page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        ("2026-02-10", "2026-02-01", "The range ends before it begins."),
+        ("2023-02-10", "2026-02-16", "The range has 1,103 days; at most 1,096 are counted."),
+        ("0202-02-10", "2026-02-16", "That is no day of the years 1970 to 2199."),
+        ("2026-02-10", "2200-01-01", "That is no day of the years 1970 to 2199."),
+    ],
+)
+async def test_a_mistake_is_said_once_beside_the_days_and_not_asked_for(
+    dashboard: Visit, start: str, end: str, words: str
+) -> None:
+    steps = await _steps(dashboard)
+    await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
+    await dashboard.page.get_by_label("From").fill(start)
+    await dashboard.page.get_by_label("to", exact=True).fill(end)
+    await dashboard.page.keyboard.press("Enter")
+    said = dashboard.page.get_by_role("alert")
+    await expect(said).to_have_text(words)
+    for field in ("From", "to"):
+        box = dashboard.page.get_by_label(field, exact=True)
+        await expect(box).to_have_attribute("aria-invalid", "true")
+        await expect(box).to_have_accessible_description(words)
+    assert len(dashboard.questions()) == 1
+    assert await _steps(dashboard) == steps
+    # What was shown before is shown still.
+    await check(dashboard, 20, "")
+
     await dashboard.page.get_by_label("From").fill("2026-02-10")
-    await dashboard.page.get_by_label("to", exact=True).fill("2026-02-01")
-    await expect(dashboard.page.get_by_role("alert")).to_have_text("The range ends before it begins.")
+    await dashboard.page.get_by_label("to", exact=True).fill("2026-02-16")
+    await dashboard.page.keyboard.press("Enter")
+    await check(dashboard, 10, "?period=custom&start_date=2026-02-10&end_date=2026-02-16")
+    await expect(said).to_have_count(0)
+
+
+async def test_half_a_day_is_no_mistake_until_it_is_left(dashboard: Visit) -> None:
+    await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
+    await dashboard.page.get_by_label("to", exact=True).fill("2026-02-16")
+    await _type_days(dashboard, "From", "0231")
+    await expect(dashboard.page.get_by_role("alert")).to_have_count(0)
+    await dashboard.page.get_by_role("combobox", name="Client").focus()
+    await expect(dashboard.page.get_by_role("alert")).to_have_text("That is no day of the years 1970 to 2199.")
     assert len(dashboard.questions()) == 1
 
 
@@ -150,14 +248,35 @@ async def test_a_bad_address_is_as_the_first_view(visit: Visiting, office: Offic
     await expect(dashboard.page.get_by_role("radio", name="30 days")).to_be_checked()
 
 
-async def test_a_range_that_the_gateway_refuses_is_said_to_be_wrong(visit: Visiting, office: Office) -> None:
+async def test_a_range_of_an_address_that_the_gateway_refuses_is_said_once(visit: Visiting, office: Office) -> None:
     dashboard = await visit(office.address, token=office.token)
     await dashboard.shown("/?period=custom&start_date=1926-01-01&end_date=2026-02-16")
+    alert = dashboard.page.get_by_role("alert")
+    await expect(alert).to_have_text("The range from 1926-01-01 to 2026-02-16 is longer than 1,096 days.")
+    await expect(dashboard.page.get_by_label("From")).to_have_accessible_description(await alert.inner_text())
+    await expect(dashboard.page.get_by_role("status")).to_have_text("")
     for panel in ("Key figures", "Trend", "Campaigns", "Outcomes"):
-        await expect(dashboard.panel(panel).get_by_role("alert")).to_contain_text("longer than 1,096 days")
+        await expect(dashboard.panel(panel)).to_contain_text("There are no numbers to show.")
+    # What is of no range is there.
     await expect(dashboard.panel("Best times to call")).to_contain_text("Tue 9:00")
+    assert await entries(client_of(dashboard).get_by_role("option")) == ["All clients", "Acme", "Bolt"]
     await dashboard.page.get_by_role("radio", name="7 days").check(force=True)
     await check(dashboard, 10, "?period=7d")
+    await expect(dashboard.page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_what_the_gateway_refuses_leaves_the_numbers_that_are_shown(dashboard: Visit) -> None:
+    await dashboard.page.evaluate("""() => {
+        history.pushState(null, "", "?period=custom&start_date=1926-01-01&end_date=2026-02-16");
+        dispatchEvent(new PopStateEvent("popstate"));
+    }""")
+    await expect(dashboard.page.get_by_role("alert")).to_contain_text("longer than 1,096 days")
+    await expect(dashboard.key_figure("Calls")).to_have_text("20")
+    await expect(dashboard.page.locator("strong", has_text="Jan 18 – Feb 16, 2026")).to_be_visible()
+    await dashboard.settled()
+    assert await dashboard.page.get_by_role("alert").count() == 1
+    await dashboard.page.go_back()
+    await check(dashboard, 20, "")
     await expect(dashboard.page.get_by_role("alert")).to_have_count(0)
 
 

@@ -15,6 +15,8 @@ from tests.pages.visit import DESKTOP, PHONE, TABLET, Visit, entries, figures, r
 from tests.running import Running, running, settings_for
 
 WINDOWS = pytest.mark.parametrize("window", [PHONE, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])
+ZOOMED = {"width": 320, "height": 256}
+"""A desktop's at 400 %."""
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 MOST_BYTES = 250_000
 """Of JavaScript, as it is sent."""
@@ -182,7 +184,7 @@ async def _millions(route: Route) -> None:
     await route.fulfill(response=response, body=orjson.dumps(_larger(await response.json())))
 
 
-@WINDOWS
+@pytest.mark.parametrize("window", [ZOOMED, PHONE, TABLET, DESKTOP], ids=["zoomed", "phone", "tablet", "desktop"])
 async def test_nothing_overflows_with_long_names_and_seven_digits(
     visit: Visiting, gateway: Running, given: Given, window: Any
 ) -> None:

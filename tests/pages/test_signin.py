@@ -1,5 +1,6 @@
 """The ways in: the demo's token, one that is pasted, and Supabase's e-mail and password. No token leaves its tab."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -202,6 +203,36 @@ async def test_supabase_renews_a_token_before_it_is_used_when_it_has_expired(
     assert project.asked[0] == "password"
     assert "refresh_token" in project.asked
     assert {status for status in dashboard.statuses() if status != 304} == {200}
+
+
+async def test_a_token_that_only_the_viewers_slow_clock_finds_good_is_renewed(
+    visit: Visiting, signed_up: Running, project: Supabase
+) -> None:
+    dashboard = await visit(address_of(signed_up), issuer=project.url)
+    dashboard.expected.append(REFUSED)
+    await dashboard.page.clock.install()
+    await dashboard.open()
+    await dashboard.page.get_by_label("E-mail").wait_for()
+    await _sign_in(dashboard)
+    await expect(dashboard.key_figure("Calls")).to_have_text("20")
+    older, refused = token(uuid4(), expires_in=timedelta(hours=-1)), []
+
+    async def later(route: Route) -> None:
+        headers = {**route.request.headers}
+        if not refused:
+            refused.append(headers["authorization"])
+            headers["authorization"] = f"Bearer {older}"
+        await route.continue_(headers=headers)
+
+    await dashboard.page.route("**/graphql?*", later)
+    await dashboard.page.clock.fast_forward(REFRESH_MS)
+    async with asyncio.timeout(15):
+        while len(dashboard.statuses()) < 3:
+            await asyncio.sleep(0.02)
+    await expect(dashboard.key_figure("Calls")).to_have_text("20")
+    await expect(dashboard.page.get_by_label("Password")).to_have_count(0)
+    assert dashboard.statuses()[1:] in ([401, 304], [401, 200])
+    assert project.asked == ["password", "refresh_token"]
 
 
 async def test_a_session_that_cannot_be_renewed_asks_to_sign_in_again(

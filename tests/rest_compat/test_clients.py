@@ -3,6 +3,7 @@ answered."""
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,6 +54,16 @@ async def document(house: House, tmp_path_factory: pytest.TempPathFactory) -> Pa
     path = tmp_path_factory.mktemp("document") / "openapi.json"
     path.write_bytes((await house.gateway.http.get("/openapi.json")).content)
     return path
+
+
+def test_what_is_installed_is_pinned_and_names_no_registry() -> None:
+    text = (FOLDER / "package-lock.json").read_text("utf-8")
+    assert '"resolved"' not in text
+    packages = json.loads(text)["packages"]
+    assert len(packages) > 100
+    assert [name for name, each in packages.items() if name and "integrity" not in each] == []
+    pins = (FOLDER / "requirements.txt").read_text("utf-8").splitlines()
+    assert all(re.match(r"[\w-]+==[\w.]+( ;|$)", pin) for pin in pins)
 
 
 def test_spectral_finds_nothing(packages: Packages, document: Path) -> None:

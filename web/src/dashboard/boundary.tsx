@@ -1,6 +1,7 @@
 /** What keeps an error of one part of the page from the others. */
 
 import { Component, type ComponentChildren } from "preact";
+import { asSentence } from "./format";
 
 type BoundaryProps = {
   /** Whenever this is another, its part is tried again. */
@@ -34,4 +35,4 @@ export class Boundary extends Component<BoundaryProps, { error: unknown }> {
 }
 
 export const sentenceOf = (error: unknown): string =>
-  `${error instanceof Error ? error.message : String(error)}`.replace(/[^.!?]$/, "$&.");
+  asSentence(error instanceof Error ? error.message : String(error));

@@ -125,24 +125,29 @@ function useDrawing(place: { current: HTMLDivElement | null }, days: readonly st
   shown.current = { days, lines };
   const [{ hasFailed }, setDrawn] = useState({ hasFailed: false });
 
+  const fail = useCallback((error: unknown): void => {
+    console.error(error);
+    setDrawn({ hasFailed: true });
+  }, []);
   const drawNow = useCallback((): void => {
     if (!library.current || !place.current) return;
-    chart.current ??= library.current(place.current, null, isOnPaper() ? { devicePixelRatio: PAPER_DENSITY } : {});
-    chart.current.setOption(optionOf(shown.current.days, shown.current.lines, place.current), { notMerge: true });
-  }, []);
-  const draw = useCallback(async (): Promise<void> => {
     try {
-      library.current ??= (await import("./echarts")).init;
-      drawNow();
+      chart.current ??= library.current(place.current, null, isOnPaper() ? { devicePixelRatio: PAPER_DENSITY } : {});
+      chart.current.setOption(optionOf(shown.current.days, shown.current.lines, place.current), { notMerge: true });
       // Also where nothing had failed: what is shown at the keyboard's day is shown anew.
       setDrawn({ hasFailed: false });
     } catch (error) {
-      console.error(error);
-      setDrawn({ hasFailed: true });
+      fail(error);
     }
   }, []);
+  const draw = useCallback((): void => {
+    import("./echarts").then(({ init }) => {
+      library.current = init;
+      drawNow();
+    }, fail);
+  }, []);
 
-  useEffect(() => void draw(), [days, lines]);
+  useEffect(draw, [days, lines]);
   useEffect(() => {
     if (!place.current) return;
     const watched = new ResizeObserver(() => chart.current?.resize());
@@ -161,5 +166,5 @@ function useDrawing(place: { current: HTMLDivElement | null }, days: readonly st
       chart.current = null;
     };
   }, []);
-  return { chart, hasFailed, draw: () => void draw() };
+  return { chart, hasFailed, draw };
 }

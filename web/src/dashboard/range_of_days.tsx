@@ -19,7 +19,7 @@ export function RangeOfDays({ view, refused, onChange }: RangeOfDaysProps) {
   const from = useRef<HTMLInputElement>(null);
   const to = useRef<HTMLInputElement>(null);
   const timer = useRef(0);
-  // While the two fields are not left, each range that comes about in them replaces the one before it.
+  // Until their writer is done, each range that comes about in the two fields replaces the one before it.
   const isSameStep = useRef(false);
   const [mistake, setMistake] = useState<string | null>(null);
   const about = useId();
@@ -38,6 +38,8 @@ export function RangeOfDays({ view, refused, onChange }: RangeOfDaysProps) {
 
   const settle = (isDone: boolean): void => {
     window.clearTimeout(timer.current);
+    const continues = isSameStep.current;
+    if (isDone) isSameStep.current = false;
     if (!from.current || !to.current) return;
     const [startDate, endDate] = [from.current.value, to.current.value];
     const isHalf = [from.current, to.current].some(
@@ -49,8 +51,8 @@ export function RangeOfDays({ view, refused, onChange }: RangeOfDaysProps) {
     setMistake(wrong);
     if (wrong || !startDate || !endDate) return;
     if (startDate === view.startDate && endDate === view.endDate) return;
-    onChange({ period: "CUSTOM", startDate, endDate }, isSameStep.current);
-    isSameStep.current = true;
+    onChange({ period: "CUSTOM", startDate, endDate }, continues);
+    isSameStep.current = !isDone;
   };
   const words = mistake ?? (refused && asSentence(refused));
   const field = {
@@ -71,7 +73,6 @@ export function RangeOfDays({ view, refused, onChange }: RangeOfDaysProps) {
       onFocusOut={(event) => {
         if (event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget)) return;
         settle(true);
-        isSameStep.current = false;
       }}
     >
       <legend class="unseen">Range of days (UTC)</legend>

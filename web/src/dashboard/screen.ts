@@ -79,7 +79,15 @@ export function useScreen(session: Session, view: View): [Screen, () => void] {
 async function asked(session: Session, view: View, etag: string | null, signal: AbortSignal) {
   const token = await session.token();
   if (!token) throw new Failure("signed-out", "Sign in to see your numbers.");
-  return ask(token, variablesOf(view), etag, signal);
+  try {
+    return await ask(token, variablesOf(view), etag, signal);
+  } catch (error) {
+    // By the viewer's clock, which may be slow, it was good still.
+    const isRefused = error instanceof Failure && error.kind === "signed-out";
+    const renewed = isRefused ? await session.renew() : null;
+    if (renewed) return ask(renewed, variablesOf(view), etag, signal);
+    throw error;
+  }
 }
 
 const stopped = (signal: AbortSignal): Promise<never> =>

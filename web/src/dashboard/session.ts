@@ -15,6 +15,8 @@ export interface Session {
   readonly way: "given" | "password" | "paste";
   /** The token to ask with, renewed if need be; null when nobody is signed in. */
   token(): Promise<string | null>;
+  /** Another one, after the gateway has refused that; null where there is none to be had. */
+  renew(): Promise<string | null>;
   signIn(email: string, secret: string): Promise<void>;
   signOut(): Promise<void>;
 }
@@ -31,6 +33,7 @@ function givenSession(token: string): Session {
   return {
     way: "given",
     token: async () => token,
+    renew: async () => null,
     signIn: async () => {},
     signOut: async () => {},
   };
@@ -42,6 +45,7 @@ function pastedSession(): Session {
   return {
     way: "paste",
     token: async () => keptByTab.getItem(PASTED),
+    renew: async () => null,
     signIn: async (_, token) => keptByTab.setItem(PASTED, token.trim().replace(/^Bearer\s+/i, "")),
     signOut: async () => keptByTab.removeItem(PASTED),
   };
@@ -63,6 +67,10 @@ async function supabaseSession(project: NonNullable<PageSettings["supabase"]>): 
     way: "password",
     async token() {
       const { data } = await client.getSession();
+      return data.session?.access_token ?? null;
+    },
+    async renew() {
+      const { data } = await client.refreshSession();
       return data.session?.access_token ?? null;
     },
     async signIn(email, password) {
