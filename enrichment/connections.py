@@ -1,8 +1,12 @@
 """The worker's connections: a database that is away is waited for, as long as it takes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 import stamina
 import structlog
+from asyncpg.pool import PoolConnectionProxy
 
 from database.address import read_address
 from database.lost import LOST
@@ -34,7 +38,7 @@ class Connections:
     async def open(self) -> None:
         """Prepares the pool; connects to nothing yet."""
         address = read_address(self._dsn)
-        # Folds and repairs have to see what others commit meanwhile, whatever the database's default is.
+        # Folds, repairs and claims have to see what others commit meanwhile, whatever the database's default is.
         session = {"jit": "off", "default_transaction_isolation": "read committed"}
         if not address.names_application:
             session["application_name"] = "voice-analytics-worker"
@@ -46,6 +50,7 @@ class Connections:
             command_timeout=STATEMENT_SECONDS,
             max_inactive_connection_lifetime=60,
             statement_cache_size=0 if self._pooled else 100,
+            # A pooler of transactions knows no session to say it to, so there each transaction says it.
             server_settings={} if self._pooled else session,
         )
 
@@ -70,10 +75,22 @@ class Connections:
             on=_lost, attempts=self._attempts, timeout=None, wait_initial=0.2, wait_max=10, wait_jitter=0.2
         ):
             with attempt:
-                if self._pool is None:
-                    raise RuntimeError("the connections are not open")
-                return list(await self._pool.fetch(sql, *values, timeout=seconds))
+                if self._pooled:
+                    async with self.transaction() as connection:
+                        return list(await connection.fetch(sql, *values, timeout=seconds))
+                return list(await self._opened().fetch(sql, *values, timeout=seconds))
         raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PoolConnectionProxy]:
+        """Several statements, each of which sees what others commit meanwhile. They are tried once."""
+        async with self._opened().acquire() as connection, connection.transaction(isolation="read_committed"):
+            yield connection
+
+    def _opened(self) -> asyncpg.Pool:
+        if self._pool is None:
+            raise RuntimeError("the connections are not open")
+        return self._pool
 
 
 def _lost(error: Exception) -> bool:

@@ -45,13 +45,13 @@ async def reanalyse(
     only_set_aside: bool,
     progress: Callable[[int], None],
 ) -> int:
-    """Queues calls that were understood, or set aside, once more; gives their number. None means all.
+    """Queues calls that were understood or set aside once more, and those that nobody has queued; gives their number.
 
-    Their facts stay until new ones replace them. `progress` hears of each chunk, which is a transaction.
+    None means all. Their facts stay until new ones replace them. `progress` hears of each chunk, a transaction.
     """
     queued, last = 0, _BEFORE_ALL
     while rows := await connections.fetch(SQL["reanalyse"], agency, from_day, to_day, only_set_aside, last, _CHUNK):
-        queued += len(rows)
+        queued += sum(row["is_queued"] for row in rows)
         last = max(row["id"] for row in rows)
         progress(queued)
     return queued

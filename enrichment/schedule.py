@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import structlog
 
+from database.lost import LOST
 from enrichment.connections import Connections
 from enrichment.statements import SQL
 
@@ -28,16 +29,25 @@ class Schedule:
         told: set[str] = set()
         while True:
             try:
-                for run in await self._connections.fetch(_RECOUNT, seconds=LONGEST_SECONDS):
+                runs = await self._recount()
+            except (asyncpg.PostgresError, *LOST) as error:
+                # The database's words say it all. Whatever it was, the next tick tries again.
+                log.error("the recount failed", error=str(error) or type(error).__name__)  # noqa: TRY400
+            else:
+                for run in runs:
                     level = log.error if run["status"] == "failed" else log.info
                     level("recounted", **{**run, "slot": run["slot"].isoformat()})
-            except asyncpg.PostgresError as error:
-                log.error("the recount failed", error=str(error))  # noqa: TRY400 - the database's words say it all
             failing = await self._failing_folds()
             for reason in failing - told:
                 log.error("changes of calls cannot be added up and wait", error=reason)
             told = failing
             await asyncio.sleep(self._tick_seconds)
+
+    async def _recount(self) -> list[asyncpg.Record]:
+        async with self._connections.transaction() as connection:
+            # A role's limit is meant for those who wait for an answer.
+            await connection.execute("set local statement_timeout = 0")
+            return list(await connection.fetch(_RECOUNT, timeout=LONGEST_SECONDS))
 
     async def _failing_folds(self) -> set[str]:
         try:

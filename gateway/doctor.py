@@ -54,7 +54,7 @@ EXPECTED: Mapping[str, str] = {
     "agency_findings_folded": "agency_id stat_date kind text text_key count handled",
     "agency_hours_folded": " ".join(["agency_id stat_date", *(f"{name}_by_hour" for name in _BY_HOUR)]),
     "call_changes": "transaction_id changed_at step agency_id started_at campaign_id client_id objections",
-    "call_fold": "first last folded_at written_at",
+    "call_fold": "first last folded_at written_at done_at",
     "unfolded_transactions": "first last",
     "failing_folds": "failed_at error",
     "pending_call_counts": " ".join(["agency_id stat_date campaign_id client_id hour", *_BY_HOUR]),
@@ -240,7 +240,7 @@ async def _children(patient: _Patient) -> Finding:
 
 
 async def _folds(patient: _Patient) -> Finding:
-    if reason := await patient.cannot_see("call_fold", "cron_job_logs"):
+    if reason := await patient.cannot_see("call_changes", "call_fold", "cron_job_logs"):
         return Finding(None, "folds", reason)
     ok, words = await examine_folds(patient.connection)
     return Finding(ok, "folds", words)

@@ -9,20 +9,31 @@ FUNCTIONS = (
     "call_counts",
     "call_day",
     "call_hour",
-    "call_stats_drift",
-    "agency_hours_drift",
-    "repair_call_stats",
-    "fold_call_changes",
-    "try_fold_call_changes",
     "call_findings",
     "spelling_key",
     "text_spelling",
     "text_folded",
     "text_key",
+    "log_call_changes",
+    "log_call_change",
+    "fold_call_changes",
+    "try_fold_call_changes",
+    "note_failed_fold",
+    "is_committing",
+    "fold_at_commit",
+    "agencies_counted",
+    "call_stats_drift",
+    "call_stats_drift_of",
+    "agency_hours_drift",
+    "agency_hours_drift_of",
     "call_findings_drift",
+    "call_findings_drift_of",
+    "repair_call_stats",
     "recount_call_stats",
-    "merge_data_versions",
+    "random_step",
     "raise_data_version",
+    "add_to_data_version",
+    "merge_data_versions",
     "ultravox_api_key",
 )
 
@@ -38,16 +49,21 @@ TRIGGERS: Mapping[str, Sequence[str]] = {
         "calls_queue_updated",
         "calls_queue_deleted",
         "calls_queue_truncated",
+        "call_findings_folded_keep_keys",
+        "agency_findings_folded_keep_keys",
     ),
-    "R": ("calls_log_row",),
+    "R": ("calls_log_row", "enrichment_queue_is_no_replica", "cron_job_logs_is_no_replica"),
     "A": (
         "calls_count_truncated",
         "call_changes_fold",
         "call_changes_come_of_calls",
         "call_changes_are_no_replica",
+        "enrichment_queue_known",
+        "cron_job_logs_known",
         *(
             f"{rollup}_{guarded}"
             for rollup in (
+                "call_fold",
                 "call_stats_folded",
                 "agency_hours_folded",
                 "call_findings_folded",
@@ -71,6 +87,7 @@ VERSION_TRIGGERS: Mapping[str, Sequence[str]] = {
         "calls_version_truncated",
         "agencies_version",
         "data_versions_are_no_replica",
+        "data_versions_known",
     ),
 }
 
@@ -136,9 +153,7 @@ async def examine_folds(connection: asyncpg.Connection) -> tuple[bool, str]:
     if not rows:
         return True, "Changes of calls are added up."
     [(failed_at, error)] = rows
-    words = (
-        f"Changes of calls are not being added up. The last attempt, at {failed_at:%Y-%m-%d %H:%M} UTC, failed: {error}"
-    )
+    words = f"Changes of calls are not being added up, as was seen at {failed_at:%Y-%m-%d %H:%M} UTC: {error}"
     return (
         False,
         f"{words.rstrip('.')}. Mend that; until then every read adds them up by itself, and takes ever longer.",

@@ -90,8 +90,8 @@ class Slices:
                 nonlocal began
                 if perf_counter() - began < SLICE_SECONDS:
                     return
+                await asyncio.sleep(0)  # holding the place, or all who come would have it in one round
                 await held.aclose()
-                await asyncio.sleep(0)
                 await held.enter_async_context(self._turns.turn(who))
                 began = perf_counter()
 

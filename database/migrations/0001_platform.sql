@@ -22,18 +22,21 @@ create table agencies (
     -- Times that PostgreSQL knows and others do not (infinity, years before Christ, a zero time read east of Greenwich) are
     -- refused wherever they could come in.
     constraint agencies_created_at_is_1970_to_2199
-    check (created_at >= '1970-01-01 00:00+00' and created_at < '2200-01-01 00:00+00')
+    check (created_at >= '1970-01-01 00:00+00' and created_at < '2200-01-01 00:00+00'),
+    constraint agencies_updated_at_is_1970_to_2199
+    check (updated_at >= '1970-01-01 00:00+00' and updated_at < '2200-01-01 00:00+00')
 );
 
 -- The composite keys below (agency_id, id) exist so that a reference can carry its agency:
 -- a row of one agency can then never point at a row of another.
--- No table inherits from one of these: rows that were written into it would show, and none of the triggers would know.
--- ('-' is no table: logical replication checks rows before they have one.)
+-- No table inherits from one of these: rows that were written into it would show, and none of the triggers would know. The
+-- check names this very table, not whatever bears its name in somebody's search path. (0 is no table: logical replication
+-- checks rows before they have one.)
 create table clients (
     id uuid primary key default gen_random_uuid(),
     agency_id uuid not null references agencies on delete cascade,
     name text not null,
-    constraint clients_has_no_children check (tableoid::regclass::text in ('-', 'clients', 'public.clients')),
+    constraint clients_has_no_children check (tableoid = 0 or tableoid = 'clients'::regclass),
     unique (agency_id, id)
 );
 
@@ -43,7 +46,7 @@ create table users (
     role user_role not null,
     client_id uuid,
     email text,
-    constraint users_has_no_children check (tableoid::regclass::text in ('-', 'users', 'public.users')),
+    constraint users_has_no_children check (tableoid = 0 or tableoid = 'users'::regclass),
     foreign key (agency_id, client_id) references clients (agency_id, id) on delete set null (client_id)
 );
 comment on column users.id is 'The `sub` of the user''s access token (auth.users.id on Supabase).';
@@ -54,7 +57,7 @@ create table campaigns (
     client_id uuid,
     name text not null,
     type campaign_type,
-    constraint campaigns_has_no_children check (tableoid::regclass::text in ('-', 'campaigns', 'public.campaigns')),
+    constraint campaigns_has_no_children check (tableoid = 0 or tableoid = 'campaigns'::regclass),
     unique (agency_id, id),
     foreign key (agency_id, client_id) references clients (agency_id, id) on delete set null (client_id)
 );
@@ -68,7 +71,7 @@ create table call_batches (
     created_at timestamptz not null default now(),
     started_at timestamptz,
     completed_at timestamptz,
-    constraint call_batches_has_no_children check (tableoid::regclass::text in ('-', 'call_batches', 'public.call_batches')),
+    constraint call_batches_has_no_children check (tableoid = 0 or tableoid = 'call_batches'::regclass),
     constraint call_batches_scheduled_for_is_1970_to_2199
     check (scheduled_for >= '1970-01-01 00:00+00' and scheduled_for < '2200-01-01 00:00+00'),
     constraint call_batches_created_at_is_1970_to_2199
@@ -90,7 +93,7 @@ create table campaign_contacts (
     call_id uuid,
     attempts integer not null default 0,
     max_attempts integer not null default 3,
-    constraint campaign_contacts_has_no_children check (tableoid::regclass::text in ('-', 'campaign_contacts', 'public.campaign_contacts'))
+    constraint campaign_contacts_has_no_children check (tableoid = 0 or tableoid = 'campaign_contacts'::regclass)
 );
 
 create index users_agency on users (agency_id, client_id);

@@ -33,7 +33,11 @@ create table cron_job_logs (
     finished_at timestamptz,
     status text not null default 'running' check (status in ('running', 'completed', 'failed')),
     rows bigint,
-    error text
+    error text,
+    constraint cron_job_logs_started_at_is_1970_to_2199
+    check (started_at >= '1970-01-01 00:00+00' and started_at < '2200-01-01 00:00+00'),
+    constraint cron_job_logs_finished_at_is_1970_to_2199
+    check (finished_at >= '1970-01-01 00:00+00' and finished_at < '2200-01-01 00:00+00')
 );
 create index cron_job_logs_newest on cron_job_logs (job, started_at desc);
 

@@ -32,6 +32,14 @@ create table enrichment_queue (
     last_error text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    constraint enrichment_queue_run_after_is_1970_to_2199
+    check (run_after >= '1970-01-01 00:00+00' and run_after < '2200-01-01 00:00+00'),
+    constraint enrichment_queue_locked_until_is_1970_to_2199
+    check (locked_until >= '1970-01-01 00:00+00' and locked_until < '2200-01-01 00:00+00'),
+    constraint enrichment_queue_created_at_is_1970_to_2199
+    check (created_at >= '1970-01-01 00:00+00' and created_at < '2200-01-01 00:00+00'),
+    constraint enrichment_queue_updated_at_is_1970_to_2199
+    check (updated_at >= '1970-01-01 00:00+00' and updated_at < '2200-01-01 00:00+00'),
     unique (call_id, job_type)
 );
 comment on table enrichment_queue is 'One row a job that is open (queued, running) or was set aside (failed); at most one of a type for a call.';
@@ -59,7 +67,7 @@ $$;
 -- said): skipped, with the disposition that is known. Webhooks arrive in any order, so what a decision rested on may
 -- change later; then it is taken again, and words that changed are understood again.
 create function settle_call() returns trigger
-language plpgsql set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     -- Most arrive like this, and the steps below would cost them more than their row does.
     if tg_op = 'INSERT' and new.status = 'completed' and new.joined_at is not null
@@ -168,7 +176,9 @@ create table analysis_usage (
     model text not null,
     input_tokens bigint not null,
     output_tokens bigint not null,
-    cost_usd numeric
+    cost_usd numeric,
+    constraint analysis_usage_asked_at_is_1970_to_2199
+    check (asked_at >= '1970-01-01 00:00+00' and asked_at < '2200-01-01 00:00+00')
 );
 comment on table analysis_usage is 'One row a request to a model.';
 create index analysis_usage_by_agency on analysis_usage (agency_id, asked_at);
@@ -178,7 +188,9 @@ alter table analysis_usage enable row level security;
 create table agency_keys (
     agency_id uuid primary key references agencies on delete cascade,
     ultravox_api_key text not null check (ultravox_api_key <> ''),
-    updated_at timestamptz not null default now()
+    updated_at timestamptz not null default now(),
+    constraint agency_keys_updated_at_is_1970_to_2199
+    check (updated_at >= '1970-01-01 00:00+00' and updated_at < '2200-01-01 00:00+00')
 );
 alter table agency_keys enable row level security;
 create trigger agency_keys_touch before update on agency_keys
@@ -190,7 +202,8 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select k.ultravox_api_key from agency_keys as k where k.agency_id = agency
 $$;
 
-alter table cron_job_logs add column slot timestamptz;
+alter table cron_job_logs add column slot timestamptz constraint cron_job_logs_slot_is_1970_to_2199
+check (slot >= '1970-01-01 00:00+00' and slot < '2200-01-01 00:00+00');
 alter table cron_job_logs add column rows_repaired bigint;
 comment on column cron_job_logs.rows is 'Rows the job looked at.';
 comment on column cron_job_logs.slot is 'The moment the run was due: a slot is completed once, however many schedulers there are.';

@@ -53,8 +53,8 @@ create type call_counters as (
 );
 
 -- The one definition of every counter. Folds, repair, the scheduled recount and raw reads use it, of calls or of changes;
--- nothing else may. A plain expression over its arguments, so PostgreSQL inlines it wherever it is called. What is not
--- there (null) counts for nothing. Its arguments are many and not one row, of which the planner would make a copy wherever
+-- nothing else may. A plain expression over its arguments, so PostgreSQL inlines it wherever it is called; parsed once, here,
+-- so that no reader's search path says what it means. What is not there (null) counts for nothing. Its arguments are many and not one row, of which the planner would make a copy wherever
 -- one of its columns is named.
 -- The last two are no metrics: other reports' `calls_analyzed`, and `freshness`, follow from them.
 create function call_counts(
@@ -63,7 +63,8 @@ create function call_counts(
     sms_sent integer, joined boolean, is_qualified_lead boolean, issue_resolved boolean, escalated boolean,
     talk_ratio numeric, listen_ratio numeric, script_adherence numeric, objections jsonb, buying_signals jsonb
 ) returns setof call_counters
-language sql immutable parallel safe as $$
+language sql immutable parallel safe
+begin atomic
     select
         (status is not null)::integer,
         ((status = 'completed') is true)::integer,
@@ -116,22 +117,24 @@ language sql immutable parallel safe as $$
         from (
             select joined is true and (disposition not in ('voicemail', 'no_answer')) is not false as connected
         ) as a
-    ) as f
-$$;
+    ) as f;
+end;
 
 -- squawk-ignore ban-drop-function
 drop function call_counts(calls);
 create function call_counts(c calls) returns setof call_counters
-language sql immutable parallel safe as $$
+language sql immutable parallel safe
+begin atomic
     select n.*
     from call_counts(
         c.status, c.direction, c.disposition, c.sentiment, c.analysis_status, c.duration_seconds, c.interruptions,
         c.emails_sent, c.sms_sent, c.joined_at is not null, c.is_qualified_lead, c.issue_resolved, c.escalated,
         c.talk_ratio, c.listen_ratio, c.script_adherence, c.objections, c.buying_signals
-    ) as n
-$$;
+    ) as n;
+end;
 create function call_counts(c call_changes) returns setof call_counters
-language sql immutable parallel safe as $$
+language sql immutable parallel safe
+begin atomic
     select
         i.total_calls - w.total_calls, i.completed_calls - w.completed_calls, i.failed_calls - w.failed_calls,
         i.connected_calls - w.connected_calls, i.conversations_had - w.conversations_had,
@@ -161,8 +164,8 @@ language sql immutable parallel safe as $$
         c.was_duration_seconds, c.was_interruptions, c.was_emails_sent, c.was_sms_sent, c.was_joined,
         c.was_is_qualified_lead, c.was_issue_resolved, c.was_escalated, c.was_talk_ratio, c.was_listen_ratio,
         c.was_script_adherence, c.was_objections, c.was_buying_signals
-    ) as w
-$$;
+    ) as w;
+end;
 
 create type finding_kind as enum ('objection', 'signal');
 
@@ -171,7 +174,8 @@ create type finding_kind as enum ('objection', 'signal');
 -- from making each text twice, once to see that it is one.
 create function call_findings(objections jsonb, buying_signals jsonb)
 returns table (kind finding_kind, text text, handled integer)
-language sql immutable parallel safe as $$
+language sql immutable parallel safe
+begin atomic
     select
         k.kind,
         s.text,
@@ -185,19 +189,20 @@ language sql immutable parallel safe as $$
         select text_spelling(e.value ->> 'text') as text
         offset 0
     ) as s
-    where f.list is not null and s.text <> ''
-$$;
+    where f.list is not null and s.text <> '';
+end;
 create function call_findings(c calls) returns table (kind finding_kind, text text, handled integer)
-language sql immutable parallel safe as $$ select f.* from call_findings(c.objections, c.buying_signals) as f $$;
+language sql immutable parallel safe begin atomic select f.* from call_findings(c.objections, c.buying_signals) as f; end;
 create function call_findings(c call_changes) returns table (kind finding_kind, text text, count integer, handled integer)
-language sql immutable parallel safe as $$
+language sql immutable parallel safe
+begin atomic
     select f.kind, f.text, s.sign, s.sign * f.handled
     from unnest('{1,-1}'::integer[]) as s (sign)
     cross join lateral call_findings(
         case when s.sign = 1 then c.objections else c.was_objections end,
         case when s.sign = 1 then c.buying_signals else c.was_buying_signals end
-    ) as f
-$$;
+    ) as f;
+end;
 
 -- The UTC hour in which a call began, 0 to 23.
 create function call_hour(started_at timestamptz) returns integer

@@ -23,9 +23,11 @@ create table call_fold (
     first xid8[] not null,
     last xid8[] not null,
     folded_at timestamptz not null default now(),
-    written_at timestamptz generated always as (this_moment(folded_at)) stored
+    written_at timestamptz generated always as (this_moment(folded_at)) stored,
+    done_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 50, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 comment on table call_fold is 'One row: the ranges of transactions whose changes the last fold could not see.';
+comment on column call_fold.done_at is 'When the last fold was made: folded_at is when its transaction began.';
 alter table call_fold enable row level security;
 insert into call_fold (first, last) values ('{0}', '{18446744073709551615}');
 
@@ -119,6 +121,8 @@ create table call_stats_folded (
     connected_calls_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
     meetings_booked_by_hour integer[] not null default '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}',
     updated_at timestamptz not null default now(),
+    constraint call_stats_folded_updated_at_is_1970_to_2199
+    check (updated_at >= '1970-01-01 00:00+00' and updated_at < '2200-01-01 00:00+00'),
     check (cardinality(total_calls_by_hour) = 24 and array_position(total_calls_by_hour, null) is null),
     check (cardinality(connected_calls_by_hour) = 24 and array_position(connected_calls_by_hour, null) is null),
     check (cardinality(meetings_booked_by_hour) = 24 and array_position(meetings_booked_by_hour, null) is null),
@@ -251,13 +255,14 @@ create aggregate sum_by_hour(hour integer, number integer) (
     sfunc = add_in_hour, stype = integer[], initcond = '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}'
 );
 
--- What is written into a rollup by a restore, or comes from another server's, is in the calls as well (0011).
+-- What is written into a rollup by a restore, or comes from another server's, is in the calls as well (0011). Where to look for
+-- changes each server says for itself.
 do $$
 declare
     name text;
 begin
     foreach name in array array[
-        'call_stats_folded', 'agency_hours_folded', 'call_findings_folded', 'agency_findings_folded'
+        'call_fold', 'call_stats_folded', 'agency_hours_folded', 'call_findings_folded', 'agency_findings_folded'
     ] loop
         execute format(
             'create trigger %1$s_comes_of_folds before insert on %1$I

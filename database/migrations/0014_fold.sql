@@ -34,9 +34,10 @@ begin
         -- The changes of one agency leave others in the log, for which the ranges go on to hold.
         update call_fold
         set
-            -- Another row than a restore may bring, which then stands beside it and is seen.
+            -- Another row than one that a restore without triggers may bring, which then stands beside it and is seen.
             id = gen_random_uuid(),
-            first = u.running || u.next, last = u.running || '18446744073709551615'::xid8, folded_at = now()
+            first = u.running || u.next, last = u.running || '18446744073709551615'::xid8, folded_at = now(),
+            done_at = clock_timestamp()
         from (
             -- What this transaction writes from here on is still to come, too.
             select

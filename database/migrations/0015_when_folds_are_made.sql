@@ -26,24 +26,63 @@ begin
 end
 $$;
 
+-- As long as changes wait. What has failed since the last fold is a reason, and so is that there was none for minutes: nobody may
+-- have tried, or somebody holds what a fold wants, which is noted nowhere. The oldest change of each range is found by its
+-- index, whatever else waits.
 create view failing_folds with (security_invoker = true) as
-select l.finished_at as failed_at, l.error
-from cron_job_logs as l
-where l.job = 'fold_call_changes' and l.status = 'failed'
+with waiting as (
+    select min(o.changed_at) as since
+    from unfolded_transactions as t
+    cross join lateral (
+        select p.changed_at
+        from call_changes as p
+        where p.transaction_id between t.first and t.last
+        order by p.transaction_id, p.id
+        limit 1
+    ) as o
+),
+
+last_fold as (
     -- What is of the future was written by a clock that was ahead and has been set right.
-    and l.finished_at <= clock_timestamp() and l.finished_at > coalesce(
-        (select max(f.folded_at) from call_fold as f where f.folded_at <= clock_timestamp()), '-infinity'
-    );
+    select coalesce(max(f.done_at), '-infinity') as done_at
+    from call_fold as f
+    where f.done_at <= clock_timestamp()
+),
+
+failed as (
+    select l.finished_at as failed_at, l.error
+    from cron_job_logs as l
+    cross join last_fold as f
+    cross join waiting as w
+    where l.job = 'fold_call_changes' and l.status = 'failed' and l.finished_at > f.done_at
+        and l.finished_at <= clock_timestamp() and w.since is not null
+)
+
+select failed_at, error from failed
+union all
+select
+    now(),
+    format(
+        'those of %s (UTC) still wait and no fold has ended since: see whether a worker runs, and whether a session that is '
+        'idle in a transaction holds a rollup',
+        to_char(w.since at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
+    )
+from waiting as w
+cross join last_fold as f
+where w.since is not null and greatest(w.since, f.done_at) < now() - interval '5 minutes' and not exists (select from failed);
 comment on view failing_folds is 'Why changes of calls wait that should have been added up: one row a reason; none while all is well.';
 
 -- Has the changes that wait folded, unless somebody else is at it or this transaction's snapshot is an old one. Whoever
--- leaves them leaves them to the next: nobody waits for the lock, so nobody can wait for it in a circle.
+-- leaves them leaves them to the next: nobody waits for the lock, so nobody can wait for it in a circle, nor long for
+-- anything else.
 -- A fold that fails takes nothing else along: neither the transaction that tried it, nor the changes of the other agencies,
--- each of which is then folded by itself. What failed is noted.
+-- each of which is then folded by itself. What failed is noted. Somebody who works on the rollups is no failure: the next fold
+-- may be luckier.
 create function try_fold_call_changes() returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '200ms' as $$
 declare
     agency uuid;
+    was_held boolean := false;
 begin
     if current_setting('transaction_isolation') <> 'read committed'
         or not pg_try_advisory_xact_lock(hashtextextended('fold_call_changes', 0))
@@ -53,22 +92,16 @@ begin
     begin
         perform fold_call_changes(null, null, null);
         return true;
-    exception
-        when lock_not_available or deadlock_detected then
-            return false;  -- somebody works on the rollups' tables; the next fold may be luckier
-        when query_canceled then
-            perform note_failed_fold(sqlerrm);
-            return false;
-        when others or assert_failure then
-            null;
+    exception when others or assert_failure then
+        null;
     end;
-    for agency in select distinct c.agency_id from call_changes as c loop
+    for agency in select c.agency_id from call_changes as c group by c.agency_id order by random() loop
         begin
             perform fold_call_changes(agency, null, null);
         exception
-            when query_canceled then
-                perform note_failed_fold(sqlerrm);
-                return false;
+            when lock_not_available or deadlock_detected then
+                exit when was_held;  -- not one agency's rows, then, but tables
+                was_held := true;
             when others or assert_failure then
                 perform note_failed_fold(format('of agency %s: %s', agency, sqlerrm));
         end;
@@ -77,23 +110,39 @@ begin
 end
 $$;
 
--- Whether the transaction that fires its deferred triggers is sure to end by that. One that is prepared (PREPARE TRANSACTION)
--- would keep the lock, and the rows that a fold changes, until somebody thinks of it; so would one that has set its
--- constraints immediate before. Only the client's words tell: a commit, a statement that is a transaction by itself, and none
--- when such a statement ends in the extended protocol. Where transactions can be prepared at all, whatever else is said
--- leaves the fold to others.
+-- Whether the transaction that fires its deferred triggers ends by that. One that goes on, as it has set its constraints
+-- immediate, or that is prepared (PREPARE TRANSACTION), would keep the lock, and the rows that a fold changes, until somebody
+-- thinks of it. Only the client's words tell: a commit, a statement that is a transaction by itself, a procedure that
+-- commits, and none when a statement ends in the extended protocol. Where transactions can be prepared, whatever may be
+-- more than that leaves the fold to others. An apply worker has no words either, and prepares what its publisher does where
+-- its subscription says so.
 create function is_committing() returns boolean
-language sql stable set search_path = pg_catalog as $$
-    select current_setting('max_prepared_transactions') = '0'
-        or q.query is null
-        or q.query ~* '^[[:space:];]*(commit|end)\M'
-        or q.query ~* '^[[:space:];]*(insert|update|delete|merge|copy|with)\M'
-            and q.query !~* '\m(begin|start|prepare|constraints)\M' and statement_timestamp() = now()
-    from (select current_query() collate "C" as query) as q
+language plpgsql stable set search_path = pg_catalog as $$
+declare
+    longest constant integer := 1000000;
+    query constant text collate "C" := left(current_query(), longest);
+    beginning constant text := '(^|;)([[:space:]]|/\*.*\*/|--[^\n]*\n)*';
+begin
+    if query is null then
+        return current_setting('session_replication_role') <> 'replica' or not exists (
+            select from pg_stat_subscription as w
+            inner join pg_subscription as s on s.oid = w.subid
+            where w.pid = pg_backend_pid() and s.subtwophasestate <> 'd'
+        );
+    end if;
+    if current_setting('max_prepared_transactions') = '0' then
+        return statement_timestamp() = now() or query ~* (beginning || '(commit|call)\M')
+            -- Blocks of programs end by that word too.
+            or (query ~* (beginning || 'end\M') and query !~* '\mbegin\M');
+    end if;
+    return (statement_timestamp() = now() or query ~* (beginning || '(commit|end)\M'))
+        and query !~* '\m(begin|start|prepare|constraints)\M' and char_length(query) < longest;
+end
 $$;
 
 -- At commit, about once in 512 changes, and once however many a transaction has made. It waits for nobody long, and what
--- goes wrong even with noting what went wrong is no reason to refuse the commit either.
+-- goes wrong even with noting what went wrong is no reason to refuse the commit either. Only here is a cancel none: what
+-- was to be cancelled is done but for its commit.
 create function fold_at_commit() returns trigger
 language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '200ms' as $$
 begin
@@ -101,8 +150,15 @@ begin
         perform set_config('call_changes.folded_in', pg_current_xact_id()::text, true);
         begin
             perform try_fold_call_changes();
-        exception when others or query_canceled or assert_failure then
-            raise warning 'changes of calls could not be added up and wait: %', sqlerrm;
+        exception
+            when query_canceled then
+                begin
+                    perform note_failed_fold(sqlerrm);
+                exception when others or query_canceled or assert_failure then
+                    null;  -- it has warned before
+                end;
+            when others or assert_failure then
+                raise warning 'changes of calls could not be added up and wait: %', sqlerrm;
         end;
     end if;
     return null;
@@ -113,7 +169,7 @@ $$;
 -- and stops no other.
 create or replace function recount_call_stats(days integer default 7, moment timestamptz default now())
 returns setof cron_job_logs
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '1min' as $$
 declare
     job_name constant text := 'recount_call_stats';
     due constant timestamptz := date_bin('6 hours', moment, '2000-01-01 00:00+00');

@@ -5,9 +5,11 @@ set local lock_timeout = '10s';
 set local statement_timeout = '60s';
 
 -- Ids in the order in which jobs are made, so that their index grows at one end. A random one would touch another page
--- for each job, and log it whole after a checkpoint.
+-- for each job, and log it whole after a checkpoint. Each ends at random, because a restore sets the sequence back, or brings
+-- jobs that another database has numbered.
 create sequence enrichment_queue_ids;
-alter table enrichment_queue alter column id set default lpad(to_hex(nextval('enrichment_queue_ids')), 32, '0')::uuid;
+alter table enrichment_queue alter column id
+set default (lpad(to_hex(nextval('enrichment_queue_ids')), 20, '0') || right(gen_random_uuid()::text, 12))::uuid;
 
 -- Jobs are made by the triggers below, of calls that are being written in the same transaction. To check the reference
 -- took longer than to insert the job, and wrote the call's row again, to lock it. That a call takes its jobs along
@@ -15,17 +17,47 @@ alter table enrichment_queue alter column id set default lpad(to_hex(nextval('en
 -- squawk-ignore ban-drop-constraint
 alter table enrichment_queue drop constraint enrichment_queue_call_id_fkey;
 
--- As before, for all calls that one statement inserts. None of them has a job yet.
+create function wanted_job(transcript jsonb) returns enrichment_job_type
+language sql immutable parallel safe as $$
+    select case when jsonb_array_length(transcript) > 0 then 'analysis' else 'transcript' end::enrichment_job_type
+$$;
+
+-- A job that is open stays as it is. One that was set aside begins anew, and one of another agency goes where its call went.
+create or replace function open_job(agency uuid, call uuid, wanted enrichment_job_type) returns void
+language sql set search_path = public, pg_temp as $$
+    insert into enrichment_queue as q (agency_id, call_id, job_type) values (agency, call, wanted)
+    on conflict (call_id, job_type) do update
+    set agency_id = excluded.agency_id, status = 'queued', attempts = 0, run_after = now(), updated_at = now()
+    where q.status = 'failed' or q.agency_id <> excluded.agency_id
+$$;
+
+-- As before, for all calls that one statement inserts. None has a job yet, unless another call had its id.
 create function queue_calls() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    arrived record;
 begin
-    insert into enrichment_queue (agency_id, call_id, job_type)
-    select
-        c.agency_id, c.id,
-        case when jsonb_array_length(c.transcript) > 0 then 'analysis' else 'transcript' end::enrichment_job_type
-    from came as c
-    where c.status = 'completed' and c.analysis_status = 'pending'
-    on conflict (call_id, job_type) do nothing;
+    if current_setting('transaction_isolation') = 'read committed' then
+        insert into enrichment_queue as q (agency_id, call_id, job_type)
+        select c.agency_id, c.id, wanted_job(c.transcript)
+        from came as c
+        where c.status = 'completed' and c.analysis_status = 'pending'
+        on conflict (call_id, job_type) do update
+        set agency_id = excluded.agency_id, status = 'queued', attempts = 0, run_after = now(), updated_at = now()
+        where q.status = 'failed' or q.agency_id <> excluded.agency_id;
+        return null;
+    end if;
+    for arrived in
+        select c.agency_id, c.id, wanted_job(c.transcript) as wanted
+        from came as c
+        where c.status = 'completed' and c.analysis_status = 'pending'
+    loop
+        begin
+            perform open_job(arrived.agency_id, arrived.id, arrived.wanted);
+        exception when serialization_failure then
+            null;  -- touched since this snapshot was taken, so open: as in queue_call
+        end;
+    end loop;
     return null;
 end
 $$;
@@ -34,28 +66,21 @@ create trigger calls_queue_inserted after insert on calls
 referencing new table as came
 for each statement execute function queue_calls();
 
--- A restore of data brings jobs that its calls have made already.
-create function skip_known_job() returns trigger
-language plpgsql set search_path = public, pg_temp as $$
-begin
-    if exists (select from enrichment_queue as q where q.call_id = new.call_id and q.job_type = new.job_type) then
-        return null;
-    end if;
-    return new;
-end
-$$;
-create trigger enrichment_queue_known before insert on enrichment_queue
-for each row when (pg_trigger_depth() = 0)
-execute function skip_known_job();
-
+-- A call takes its jobs along. What a worker has touched since this snapshot was taken cannot be deleted in it, which is no
+-- reason to refuse the call: workers drop the jobs that are left without one.
 create function forget_jobs() returns trigger
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set enable_seqscan = off as $$
 begin
     if tg_op = 'TRUNCATE' then
         delete from enrichment_queue;
     else
-        delete from enrichment_queue where call_id in (select w.id from went as w);
+        delete from enrichment_queue as q
+        where q.call_id in (select w.id from went as w)
+            -- The statement may have brought it back.
+            and (select true from calls as c where c.id = q.call_id) is null;
     end if;
+    return null;
+exception when serialization_failure then
     return null;
 end
 $$;

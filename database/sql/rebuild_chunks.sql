@@ -6,7 +6,7 @@ with recursive asked as (
 
 -- From one month that has calls to the next, each by a look into the index.
 of_calls as (
-    select q.agency_id, q.last_day, (
+    select q.agency_id, q.first_day, q.last_day, (
         select date_trunc('month', c.started_at at time zone 'UTC')
         from calls as c
         where c.agency_id = q.agency_id and c.started_at >= q.first_day::timestamp at time zone 'UTC'
@@ -15,7 +15,7 @@ of_calls as (
     ) as month
     from asked as q
     union all
-    select m.agency_id, m.last_day, (
+    select m.agency_id, m.first_day, m.last_day, (
         select date_trunc('month', c.started_at at time zone 'UTC')
         from calls as c
         where c.agency_id = m.agency_id and c.started_at >= (m.month + interval '1 month') at time zone 'UTC'
@@ -28,19 +28,30 @@ of_calls as (
 
 select
     m.agency_id,
-    greatest(m.month::date, q.first_day) as from_day,
-    least((m.month + interval '1 month' - interval '1 day')::date, q.last_day) as to_day
+    greatest(m.month::date, m.first_day) as from_day,
+    least((m.month + interval '1 month' - interval '1 day')::date, m.last_day) as to_day
 from (
-    select agency_id, month from of_calls where month is not null
+    select agency_id, first_day, last_day, month from of_calls where month <= last_day
     union
-    select s.agency_id, date_trunc('month', s.stat_date::timestamp) from call_stats_folded as s
-    union
-    select s.agency_id, date_trunc('month', s.stat_date::timestamp) from agency_hours_folded as s
-    union
-    select s.agency_id, date_trunc('month', s.stat_date::timestamp) from call_findings_folded as s
-    union
-    select s.agency_id, date_trunc('month', s.stat_date::timestamp) from agency_findings_folded as s
+    -- One agency after the other: joined behind these, all rows of all agencies would be read for one of them.
+    select q.agency_id, q.first_day, q.last_day, date_trunc('month', r.stat_date::timestamp)
+    from asked as q
+    cross join lateral (
+        select s.stat_date
+        from call_stats_folded as s
+        where s.agency_id = q.agency_id and s.stat_date between q.first_day and q.last_day
+        union all
+        select s.stat_date
+        from agency_hours_folded as s
+        where s.agency_id = q.agency_id and s.stat_date between q.first_day and q.last_day
+        union all
+        select s.stat_date
+        from call_findings_folded as s
+        where s.agency_id = q.agency_id and s.stat_date between q.first_day and q.last_day
+        union all
+        select s.stat_date
+        from agency_findings_folded as s
+        where s.agency_id = q.agency_id and s.stat_date between q.first_day and q.last_day
+    ) as r
 ) as m
-inner join asked as q using (agency_id)
-where m.month <= q.last_day and m.month + interval '1 month' > q.first_day
 order by from_day, m.agency_id

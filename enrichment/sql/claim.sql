@@ -54,13 +54,20 @@ taken as (
     for update of q skip locked
 ),
 
+-- Whose call is gone: nobody's any more.
+dropped as (
+    delete from enrichment_queue as q
+    using taken as t
+    where q.id = t.id and not exists (select from calls as c where c.id = q.call_id)
+),
+
 claimed as (
     update enrichment_queue as q
     set
         status = 'running', attempts = q.attempts + 1, locked_by = $1,
         locked_until = now() + make_interval(secs => $4), updated_at = now()
     from taken as t
-    where q.id = t.id
+    where q.id = t.id and exists (select from calls as c where c.id = q.call_id)
     returning q.id, q.agency_id, q.call_id, q.attempts, q.max_attempts
 )
 

@@ -1,5 +1,12 @@
--- One row a job whose worker has stopped answering: back in the queue, or set aside after its last try.
-with lost as (
+-- One row a job whose worker has stopped answering: back in the queue, or set aside after its last try. Jobs whose call is gone
+-- go too, unless a claim will meet them.
+with gone as (
+    delete from enrichment_queue as q
+    where (q.status = 'failed' or (q.status = 'running' and q.locked_until < now()))
+        and not exists (select from calls as c where c.id = q.call_id)
+),
+
+lost as (
     select q.id, q.attempts >= q.max_attempts as spent
     from enrichment_queue as q
     inner join calls as c on c.id = q.call_id

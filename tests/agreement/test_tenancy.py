@@ -7,6 +7,7 @@ beside the other agency is held against what was answered before it existed, byt
 import asyncio
 import json
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -427,6 +428,11 @@ async def test_a_token_that_only_claims_to_be_one_of_theirs_is_refused_without_a
         assert set(json.loads(answer)) == {"error" if door == "rest" else "errors"}
 
 
+def _nameless(text: str, id_: UUID) -> str:
+    """An error without what the caller typed, which may be repeated, and without its request's id."""
+    return re.sub(r'"requestId":"\w+"', '"requestId":""', text.replace(str(id_), "<id>"))
+
+
 async def test_no_filter_knows_an_agency_and_the_refusal_tells_nothing_of_it(outside: Outside) -> None:
     user = outside.ours.users[Role.AGENCY_OWNER]
     for report, name in product(("overview", *TYPES), ("agencyId", "agency_id", "agency", "role", "ownClient")):
@@ -436,7 +442,7 @@ async def test_no_filter_knows_an_agency_and_the_refusal_tells_nothing_of_it(out
                 response = await outside.gateway.post(f"{{ {report}({arguments}) {{ __typename }} }}", user)
                 assert response.json().get("data") is None
                 # What the caller typed may be repeated; nothing else may differ.
-                refused.append(response.text.replace(str(value), "<id>"))
+                refused.append(_nameless(response.text, value))
         assert refused[:2] == refused[2:]
         for secret in outside.theirs.secrets():
             assert not any(secret in text.lower() for text in refused)
@@ -466,7 +472,7 @@ async def test_an_error_says_of_a_foreign_id_what_it_says_of_an_unknown_one(outs
         answers += [await outside.gateway.post(query, user) for query in documents]
         assert [answer.status_code for answer in answers[:7]] == [400] * 7
         assert all("errors" in answer.json() for answer in answers[7:])
-        return [answer.text.replace(str(id_), "<id>") for answer in answers]
+        return [_nameless(answer.text, id_) for answer in answers]
 
     about_theirs = await told(theirs)
     assert about_theirs == await told(unknown)
@@ -481,7 +487,7 @@ async def test_aliases_and_fragments_in_one_document_show_each_report_as_it_is_a
         "nobodys": {"campaign_id": uuid4()},
         "hers": {"client_id": outside.theirs.clients["Acme"]},
     }
-    for role, reports in product(Role, (REPORTS[:4], REPORTS[4:])):
+    for role, reports in product(Role, (REPORTS[:3], REPORTS[3:5], REPORTS[5:])):
         user = outside.ours.users[role]
         fragments = [f"fragment all_{report} on {report.title()} {{ {selection(report)} }}" for report in reports]
         fields = [

@@ -2,13 +2,12 @@
 
 import random
 from datetime import date
-from pathlib import Path
 
 import asyncpg
 
+from tests.attack.sessions import DRIFT
 from tests.given import damage
 
-DRIFT = Path("enrichment/sql/drift.sql").read_text("utf-8")
 EVER = (date(1970, 1, 1), date(2199, 12, 31))
 REPAIR = "select repair_call_stats(null, $1, $2)"
 COUNTERS = (

@@ -4,13 +4,14 @@ import asyncio
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from database.binaries import EmbeddedError, find_binaries
+from database.binaries import EmbeddedError, environment, find_binaries
 
 
 async def tools(dsn: str) -> Path:
@@ -35,16 +36,16 @@ def _named() -> Path | None:
     return Path(named) if named else None
 
 
-async def run(*command: str | Path, env: dict[str, str] | None = None, failing: bool = False) -> str:
-    """Runs a program and gives what it printed; it has to succeed, unless `failing` is allowed."""
+async def run(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
+    """Runs a program, which has to succeed, and gives what it printed."""
     process = await asyncio.create_subprocess_exec(
         *map(str, command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, **(env or {})},
+        env=environment() | dict(env or {}),
     )
     output, _ = await process.communicate()
     told = output.decode("utf-8", "replace")
-    assert failing or process.returncode == 0, told
+    assert process.returncode == 0, told
     return told

@@ -12,8 +12,23 @@ from tests.conftest import Database
 from tests.waiting import PATIENCE
 
 DRIFT = Path("enrichment/sql/drift.sql").read_text("utf-8")
+VERSION = Path("gateway/sql/version.sql").read_text("utf-8")
 FAILING = "select error from failing_folds"
+LOGGED = "select error from cron_job_logs where job = 'fold_call_changes' and status = 'failed'"
 WAITING = "select count(*) from call_changes"
+INSERT = "insert into calls (agency_id, started_at) select $1::uuid, now() from generate_series(1, $2::integer)"
+# Makes an error of any kind, in the middle of a fold, about the calls of one agency.
+POISON = """
+create function poison() returns trigger language plpgsql as $$
+begin
+    if new.agency_id = '{agency}' then
+        raise exception 'poisoned' using errcode = '{errcode}';
+    end if;
+    return new;
+end
+$$;
+create trigger poison before insert on call_stats_folded for each row execute function poison();
+"""
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ import pytest
 from tests.agreement import findings
 from tests.agreement.test_rollup import assert_it_is_a_recount, connections
 from tests.attack.damages import damage_and_mend
+from tests.attack.sessions import VERSION
 from tests.attack.statements import Author, Copy, Statement
 from tests.conftest import Database
 
@@ -30,7 +31,6 @@ ROUND = 12
 """Transactions of each session between two moments when all of them are idle."""
 
 DRAWN = (Path(__file__).parent / "drawn.sql").read_text("utf-8")
-VERSION = Path("gateway/sql/version.sql").read_text("utf-8").replace("$1", "a.id")
 EVER = "null, '1970-01-01', '2199-12-31'"
 SETTLED = f"""
 select
@@ -40,9 +40,11 @@ select
     (select string_agg(error, '; ') from failing_folds) as failing,
     (select count(*) from cron_job_logs where status = 'failed') as failed
 """
-VERSIONS = (
-    f"select a.id, v.version, drawn.digest(a.id) as digest from agencies as a cross join lateral ({VERSION}) as v"
-)
+VERSIONS = f"""
+select a.id, v.version, drawn.digest(a.id) as digest
+from agencies as a
+cross join lateral ({VERSION.replace("$1", "a.id")}) as v
+"""
 SHARED = """
 insert into agencies (id, name, slug) select drawn.id('00', n::text), 'All', n from generate_series(1, 2) as n;
 insert into clients (id, agency_id, name)

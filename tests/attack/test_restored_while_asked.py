@@ -4,8 +4,6 @@ Every way to restore is tried: 8 times all of them together, at least twice each
 HISTORY_ROUNDS tells otherwise.
 """
 
-import asyncio
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from database.binaries import environment, find_binaries, version
+from tests.attack import dumps
 from tests.attack.watching import ROUNDS, Books, as_shipped, crowded
 from tests.conftest import Database
 from tests.given import Given
@@ -61,35 +59,23 @@ WAYS = {
 }
 
 
-async def _bin_dir(connection: asyncpg.Connection) -> Path:
-    """The programs of the server's own version."""
-    wanted = connection.get_server_version().major
-    for folder in (find_binaries(), *Path("/usr/lib/postgresql").glob("*/bin")):
-        if version(folder) == wanted and (folder / "pg_dump").exists():
-            return folder
-    pytest.skip(f"no pg_dump of version {wanted}")
-
-
-async def _run(*command: str, session: Mapping[str, str] | None = None) -> None:
+async def _run(*command: str | Path, session: Mapping[str, str] | None = None) -> None:
     while True:
-        done = await asyncio.to_thread(
-            subprocess.run,
-            command,
-            env=environment() | dict(session or {}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if "deadlock detected" not in done.stderr or "--single-transaction" not in command:
-            break  # nothing of it was done otherwise, as those who read were in its way
-    assert done.returncode == 0, done.stderr
+        try:
+            await dumps.run(*command, env=session)
+        except AssertionError as error:
+            # Nothing of it was done, as those who read were in its way.
+            if "deadlock detected" in str(error) and "--single-transaction" in command:
+                continue
+            raise
+        return
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_nothing_of_a_state_that_was_lost_by_a_restore_is_shown(
     database: Database, connection: asyncpg.Connection, given: Given, tmp_path: Path, way: str
 ) -> None:
-    folder, dump, how = await _bin_dir(connection), str(tmp_path / "dump"), WAYS[way]
+    folder, dump, how = await dumps.tools(database.dsn), str(tmp_path / "dump"), WAYS[way]
     books = await Books.open(connection)
     # One that waits to be analysed: its job is in the dump, and made again by whoever inserts the call.
     await given.call(await given.agency(), analysis_status="pending")
@@ -103,7 +89,7 @@ async def test_nothing_of_a_state_that_was_lost_by_a_restore_is_shown(
         async with running(as_shipped(database.dsn)) as gateway, crowded(gateway, books.user) as crowd:
             for number in range(max(2, -(-ROUNDS // len(WAYS)))):
                 await crowd.see(books, connection, 10)
-                await _run(str(folder / "pg_dump"), *how.dumped, "--format=custom", f"--file={dump}", database.dsn)
+                await _run(folder / "pg_dump", *how.dumped, "--format=custom", f"--file={dump}", database.dsn)
                 await crowd.see_another_history(
                     books, connection, lose, at_once=number % 2 == 1, even_errors=bool(how.before)
                 )
@@ -117,7 +103,5 @@ async def _restore(connection: asyncpg.Connection, way: Way, folder: Path, dump:
         with suppress(asyncpg.DeadlockDetectedError):
             await connection.execute(way.before)
             break
-    await _run(
-        str(folder / "pg_restore"), *way.options, "--exit-on-error", f"--dbname={dsn}", dump, session=way.session
-    )
+    await _run(folder / "pg_restore", *way.options, "--exit-on-error", f"--dbname={dsn}", dump, session=way.session)
     await connection.reload_schema_state()

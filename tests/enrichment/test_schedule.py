@@ -150,7 +150,10 @@ async def test_whether_folds_fail_is_told_by_a_clock_that_was_ahead_neither_way(
     await fold(connection)
     failing = "select error from failing_folds"
     assert await connection.fetchval(failing) is None
-    await connection.execute("update call_fold set folded_at = now() + interval '3 hours'")
+    await connection.execute(
+        "update call_fold set folded_at = now() + interval '3 hours', done_at = now() + interval '3 hours'"
+    )
+    await given.call(await given.agency())
     await connection.execute(FAILED, timedelta(0), "what fails now")
     assert await connection.fetchval(failing) == "what fails now"
 

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
-from cachetools import LRUCache
 
 from gateway import answers, compression
+from gateway.kept import Shelf
+from gateway.memory import Memory
 from tests.conftest import Postgres
 from tests.doors import House, furnished
 from tests.given import NOW, token
@@ -233,30 +234,30 @@ async def test_one_that_hangs_up_takes_the_packing_from_nobody(house: House, mon
 
 
 async def test_the_packed_form_counts_in_what_may_be_kept(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[LRUCache[Any, Any]] = []
+    made: list[Memory] = []
 
-    class Noted(LRUCache[Any, Any]):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            made.append(self)
+    class Noted(Shelf):
+        def __init__(self, max_bytes: int) -> None:
+            super().__init__(max_bytes)
+            made.append(self.memory)
 
-    monkeypatch.setattr(answers, "LRUCache", Noted)
+    monkeypatch.setattr(answers, "Shelf", Noted)
     async with furnished(server, reuse=True, reuse_seconds=30, user_cache_seconds=30) as house:
         await on_days(house, 3)
         (kept,) = made
         await ask(house, LONG, headers=PLAIN)
-        before = kept.currsize
+        before = kept.bytes
         packed = await ask(house, LONG, headers=PACKED)
-        assert kept.currsize == before + int(packed.headers["content-length"])
+        assert kept.bytes == before + int(packed.headers["content-length"])
         await ask(house, LONG, headers=PACKED)
-        assert kept.currsize == before + int(packed.headers["content-length"])
+        assert kept.bytes == before + int(packed.headers["content-length"])
     # Room for the one form, and not for both: it is sent, and not kept.
     async with furnished(server, reuse=True, reuse_seconds=30, user_cache_seconds=30, reuse_max_bytes=before) as house:
         await on_days(house, 3)
         kept = made[-1]
         for headers in (PLAIN, PACKED, PLAIN, PACKED):
             assert (await ask(house, LONG, headers=headers)).status_code == 200
-            assert kept.currsize <= before
+            assert kept.bytes <= before
 
 
 def test_equal_answers_are_packed_alike() -> None:

@@ -152,7 +152,7 @@ async def test_missing_columns_views_functions_and_triggers_are_named(database, 
     await connection.execute(
         """
         drop view v_call_batch_summary;
-        alter table calls drop column summary, drop column escalated;
+        alter table calls drop column summary, drop column has_recording;
         drop function repair_call_stats;
         alter table calls disable trigger calls_log_deleted;
         drop trigger call_changes_fold on call_changes;
@@ -160,7 +160,7 @@ async def test_missing_columns_views_functions_and_triggers_are_named(database, 
         """
     )
     [tables] = await found(database.dsn, "tables")
-    assert tables.words == "Missing: v_call_batch_summary, calls.escalated, calls.summary. Run `gateway migrate`."
+    assert tables.words == "Missing: v_call_batch_summary, calls.has_recording, calls.summary. Run `gateway migrate`."
     [counting] = await found(database.dsn, "counting")
     assert counting.ok is False
     assert "Missing functions: repair_call_stats." in counting.words

@@ -8,6 +8,7 @@ from gateway import doctor_counting
 from gateway.doctor import Finding, examine
 from gateway.health import NOT_ADDED_UP
 from tests.conftest import Database
+from tests.given import Given
 from tests.running import Running, running, settings_for
 
 
@@ -105,32 +106,34 @@ FAILED = """insert into cron_job_logs (job, status, started_at, finished_at, err
 
 
 async def test_folds_that_fail_are_said_with_their_error_until_one_succeeds(
-    database: Database, connection: asyncpg.Connection
+    database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
+    await given.call(await given.agency())
     assert (await found(database, "folds")).ok
     await connection.execute(FAILED, -3600)
     assert (await found(database, "folds")).ok
-    await connection.execute(FAILED, 1)
+    await connection.execute(FAILED, 0)
     folds = await found(database, "folds")
     assert folds.ok is False
-    assert folds.words.startswith("Changes of calls are not being added up. The last attempt, at ")
-    assert "UTC, failed: integer out of range. Mend that" in folds.words
-    await connection.execute("update call_fold set folded_at = now() + interval '1 minute'")
+    assert folds.words.startswith("Changes of calls are not being added up, as was seen at ")
+    assert "UTC: integer out of range. Mend that" in folds.words
+    await connection.execute("update call_fold set done_at = clock_timestamp()")
     assert (await found(database, "folds")).ok
 
 
 async def test_readiness_warns_of_folds_that_fail_without_the_databases_words(
-    database: Database, connection: asyncpg.Connection
+    database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
+    await given.call(await given.agency())
     async with running(settings_for(database.dsn)) as gateway:
         assert await _readiness(gateway) == {"status": "ready"}
-        await connection.execute(FAILED, 1)
+        await connection.execute(FAILED, 0)
         with capture_logs() as logs:
             for _ in range(3):
                 assert await _readiness(gateway) == {"status": "ready", "warnings": [NOT_ADDED_UP]}
         told = [entry for entry in logs if entry["event"] == "folds.failing"]
         assert told == [{"event": "folds.failing", "error": "integer out of range", "log_level": "warning"}]
-        await connection.execute("update call_fold set folded_at = now() + interval '1 minute'")
+        await connection.execute("update call_fold set done_at = clock_timestamp()")
         assert await _readiness(gateway) == {"status": "ready"}
 
 

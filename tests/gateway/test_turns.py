@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from gateway import turns
 from gateway.errors import TooManyRequests
-from gateway.turns import Turns
+from gateway.turns import Slices, Turns
 
 
 class Work:
@@ -107,3 +108,31 @@ async def test_a_place_given_to_one_who_goes_at_that_moment_is_passed_on(passes:
     await work.finish()
     await work.come("d0")
     assert work.begun[-1] == "d0"
+
+
+async def test_of_those_who_compute_for_long_only_one_does_so_in_a_round_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "SLICE_SECONDS", 0)
+    slices, done, rounds = Slices(100), list[str](), [0]
+    in_round: dict[int, int] = {}
+
+    async def compute(who: str, pieces: int) -> None:
+        async with slices.shared(who) as next_piece:
+            for _ in range(pieces):
+                await next_piece()
+                done.append(who)
+                in_round[rounds[0]] = in_round.get(rounds[0], 0) + 1
+
+    async def count() -> None:
+        while True:
+            rounds[0] += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(compute("a", 20) for _ in range(5)), compute("b", 5))
+    counting.cancel()
+    assert max(in_round.values()) == 1
+    # The one with a single request is done when each of the other's five has had about as many pieces as it together.
+    assert done.index("b") < 5
+    assert len(done) - done[::-1].index("b") < 20

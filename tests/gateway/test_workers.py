@@ -233,7 +233,7 @@ async def test_a_signal_ends_all_of_them_and_requests_under_way_are_answered(
         answers = await asyncio.gather(*asked)
         assert [answer.json()["summary"]["total_calls"] for answer in answers] == [2] * 6
         await gateway.ended()
-        assert gateway.process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
+        assert gateway.process.returncode == 0  # it was asked to stop, and did
         await _all_end(everybody, 0)
 
 
