@@ -101,8 +101,9 @@ def shown(question: str, body: Any) -> frozenset[int]:
     return frozenset(told[question]())
 
 
-def _of_campaigns(stats: Iterable[tuple[str, int]]) -> set[int]:
-    return {number for name, calls in stats for number in (int(name.split()[1]), calls)}
+def _of_campaigns(stats: Iterable[tuple[str | None, int]]) -> set[int]:
+    """The numbers in names and of calls; -1, which is never right, for a campaign that a restore has not loaded yet."""
+    return {number for name, calls in stats for number in (int(name.split()[1]) if name else -1, calls)}
 
 
 @dataclass
