@@ -35,6 +35,7 @@ STOP_SECONDS = 20.0
 _SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES = 103  # of macOS; Linux allows 107
 _SMALL_SHM_BYTES = 128 * 2**20  # containers get 64 MB unless told otherwise
+_LITTLE_BYTES = 16 * 2**20
 _MARK = "made_by_voice_analytics_gateway"
 
 # The shell becomes PostgreSQL, after leaving behind a watcher that reads from us. A line means that we stop the server
@@ -61,6 +62,11 @@ class Server:
     socket_dir: Path
     bin_dir: Path
     owner: bool
+
+    @property
+    def log(self) -> Path:
+        """What it has said since it was started."""
+        return _beside(self.data_dir, ".log")
 
     def dsn(self, database: str = "postgres") -> str:
         """The address of a database of this server, for asyncpg, libpq and dbmate; PGPORT does not change it."""
@@ -99,6 +105,22 @@ def attach(data_dir: Path, *, bin_dir: Path | None = None) -> Server | None:
     """
     try:
         return _running(_place(data_dir)[0], find_binaries(bin_dir))
+    except OSError as error:
+        raise EmbeddedError(f"{data_dir} cannot be read: {error}") from error
+
+
+def free_bytes(data_dir: Path) -> int | None:
+    """How much room there is for data that are not there yet; None when they are. Makes the folder they are to lie in.
+
+    Raises:
+        EmbeddedError: that cannot be done.
+    """
+    try:
+        data_dir.absolute().parent.mkdir(parents=True, exist_ok=True)
+        place, _ = _place(data_dir)
+        if (place / "PG_VERSION").exists():
+            return None
+        return shutil.disk_usage(next(folder for folder in place.parents if folder.exists())).free
     except OSError as error:
         raise EmbeddedError(f"{data_dir} cannot be read: {error}") from error
 
@@ -213,6 +235,13 @@ def _initdb(bin_dir: Path, data_dir: Path, account: Account, durable: bool, log:
 def _account(data_dir: Path) -> Account:
     """PostgreSQL refuses to run as root: the folder's owner, else sudo's user, else nobody."""
     if os.geteuid() != 0:
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise EmbeddedError(
+                f"The user who runs this (id {os.geteuid()}) has no name on this machine, and PostgreSQL does not run "
+                "without: run it as another user, or give this one a name (useradd)."
+            ) from None
         return Account()
     if data_dir.exists() and data_dir.stat().st_uid != 0:
         return Account(data_dir.stat().st_uid, data_dir.stat().st_gid)
@@ -284,4 +313,7 @@ def _beside(data_dir: Path, ending: str) -> Path:
 
 
 def _end_of(log: BinaryIO) -> str:
-    return f"{log.name}:\n" + "\n".join(Path(log.name).read_text(errors="replace").splitlines()[-12:])
+    end = "\n".join(Path(log.name).read_text(errors="replace").splitlines()[-12:])
+    free = shutil.disk_usage(Path(log.name).parent).free
+    # A full disk takes no more of the log either.
+    return f"{log.name}:\n{end}" + (f"\nThe disk is full there: {free} bytes are free." if free < _LITTLE_BYTES else "")

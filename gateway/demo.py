@@ -24,9 +24,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from database.binaries import EmbeddedError
-from database.demo import DEMO_OWNER_ID, fill
+from database.demo import DEMO_OWNER_ID
 from database.embedded import Server, attach, embedded, remove
 from database.migrate import MigrationError, migrate
+from gateway.demo_data import ENDED, explaining, fill_in, is_for_lack_of_room, look_for_room, why_it_ended
 from gateway.demo_worker import show_progress, working
 from gateway.errors import SettingsError
 from gateway.logs import configure
@@ -55,8 +56,10 @@ def run_demo(port: int, host: str, data_dir: Path, reset: bool, seed: int) -> No
         with _bound(host, port) as listener:
             if reset:
                 remove(_cluster(data_dir))
+            look_for_room(_cluster(data_dir))
             _err.print("Starting PostgreSQL …")
-            with embedded(_cluster(data_dir), bin_dir=read_settings(needs=()).postgres_bin_dir) as server:
+            bin_dir = read_settings(needs=()).postgres_bin_dir
+            with embedded(_cluster(data_dir), bin_dir=bin_dir) as server, explaining(server):
                 _tell_where(server, data_dir)
                 prepared = signals.run(lambda: _prepare(server, data_dir, seed))
                 settings = read_settings(
@@ -68,7 +71,7 @@ def run_demo(port: int, host: str, data_dir: Path, reset: bool, seed: int) -> No
                 )  # fmt: skip
                 with working(server.dsn(DATABASE), data_dir):
                     announce = partial(_announce, settings, data_dir, prepared)
-                    _serve(settings, listener, signals, announce, server.dsn(DATABASE))
+                    _serve(settings, listener, signals, announce, server)
     except Stopped:
         _err.print("Stopped.")
         raise
@@ -162,21 +165,22 @@ def _bound(host: str, port: int) -> socket.socket:
 async def _prepare(server: Server, data_dir: Path, seed: int) -> _Prepared:
     """Bring database, tables, data and secret about, each only where it is missing."""
     async with _connected(server.dsn()) as connection:
-        # Demos that start on one folder at the same time prepare it one after the other.
-        await connection.execute("select pg_advisory_lock(hashtext('gateway demo'))")
+        await _in_turn(connection)
         if not await connection.fetchval("select exists (select from pg_database where datname = $1)", DATABASE):
             await connection.execute(f"create database {DATABASE}")
         _err.print("Bringing the tables up to date …")
         try:
             await asyncio.to_thread(migrate, server.dsn(DATABASE))
         except MigrationError as error:
+            if is_for_lack_of_room(server, error):
+                raise EmbeddedError(why_it_ended(server, error)) from None
             raise MigrationError(f"{error} For the data of a demo of before, begin anew: make demo RESET=1") from None
         async with _connected(server.dsn(DATABASE)) as database:
             filled = not await database.fetchval("select exists (select from agencies)")
             if filled:
                 _err.print("Filling in three months of calls …")
                 with _progress() as progress:
-                    await fill(database, now=datetime.now(UTC), seed=seed, progress=progress)
+                    await fill_in(database, seed, progress)
             owner = await database.fetchrow(
                 "select u.email, u.role::text, a.name, (select max(stat_date) from call_stats_daily) as last_day "
                 "from users as u join agencies as a on a.id = u.agency_id where u.id = $1",
@@ -188,8 +192,18 @@ async def _prepare(server: Server, data_dir: Path, seed: int) -> _Prepared:
         return _Prepared(who, filled, owner["last_day"], _secret(data_dir))
 
 
+async def _in_turn(connection: asyncpg.Connection) -> None:
+    """Demos that start on one folder at the same time prepare it one after the other."""
+    told = False
+    while not await connection.fetchval("select pg_try_advisory_lock(hashtext('gateway demo'))"):
+        if not told:
+            _err.print("Another demo is preparing this data; waiting for it. (Ctrl-C ends the waiting.)")
+            told = True
+        await asyncio.sleep(0.5)
+
+
 def _serve(
-    settings: Settings, listener: socket.socket, signals: Signals, announce: Callable[[], None], dsn: str
+    settings: Settings, listener: socket.socket, signals: Signals, announce: Callable[[], None], server: Server
 ) -> None:
     configure(settings)
     config = server_config(settings)
@@ -197,7 +211,13 @@ def _serve(
 
     def announce_and_show() -> None:
         announce()
-        progress.append(asyncio.create_task(show_progress(dsn, _err)))
+        progress.append(asyncio.create_task(analysing()))
+
+    async def analysing() -> None:
+        try:
+            await show_progress(server.dsn(DATABASE), _err)
+        except ENDED as error:
+            _err.print(f"\n{why_it_ended(server, error)}", soft_wrap=True)
 
     async def serve() -> None:
         try:
