@@ -63,8 +63,8 @@ class Address:
     """It leads to a pooler that shares out transactions: a parameter says so, or it is Supabase's."""
     pool_size: int | None
     """Connections at most, where that is said."""
-    names_application: bool
-    """It says by what name the connections are to be seen."""
+    application_name: str | None
+    """By what name connections are to be seen, where that is said."""
     ignored: tuple[str, ...]
     """Parameters that mean nothing here."""
 
@@ -120,7 +120,7 @@ def read_address(text: str, *, standby: bool = False, environment: Mapping[str, 
         connect_seconds=said.connect_seconds,
         pools_transactions=said.pools_transactions or any(map(_is_supabases_pooler, servers)),
         pool_size=said.pool_size,
-        names_application="application_name" in said.session,
+        application_name=said.session.get("application_name"),
         ignored=said.ignored,
     )
 

@@ -29,7 +29,8 @@ def encryption(kept: Mapping[str, str], environment: Mapping[str, str], *, over_
     Raises:
         AddressError: one of them, or one of those variables, cannot be used.
     """
-    said = {name: value for name, variable in _VARIABLES.items() if (value := environment.get(variable))}
+    variables = _VARIABLES.items() if over_network else ()
+    said = {name: value for name, variable in variables if (value := environment.get(variable))}
     said |= {name: value for name, value in kept.items() if name in {*_VARIABLES, "ssl", "sslpassword"}}
     # What a variable says is named by it.
     called = {name: name if name in kept else variable for name, variable in _VARIABLES.items()}

@@ -64,7 +64,7 @@ class Servers:
             self._say(words)
             if isinstance(error, LOST):
                 raise
-            raise Refused("the server takes no connection as it is asked for") from error
+            raise Refused(words) from error
         self._told = ""
         return connection
 

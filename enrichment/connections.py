@@ -39,9 +39,11 @@ class Connections:
         """Prepares the pool; connects to nothing yet."""
         address = read_address(self._dsn)
         # Folds, repairs and claims have to see what others commit meanwhile, whatever the database's default is.
-        session = {"jit": "off", "default_transaction_isolation": "read committed"}
-        if not address.names_application:
-            session["application_name"] = "voice-analytics-worker"
+        session = {
+            "application_name": address.application_name or "voice-analytics-worker",
+            "jit": "off",
+            "default_transaction_isolation": "read committed",
+        }
         self._pool = await asyncpg.create_pool(
             connect=Servers(address, self._tell),
             min_size=0,

@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from database.address import read_address
 from database.binaries import EmbeddedError
 from database.demo_live import Placed
 from database.demo_live import simulate as place_calls
+from database.reach import Servers
 from enrichment import desk
 from enrichment.connections import Connections
 from gateway import demo as demonstration
@@ -163,7 +165,8 @@ def simulate(
         )
 
     async def run(dsn: str) -> int:
-        async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
+        servers = Servers(read_address(dsn))
+        async with asyncpg.create_pool(connect=servers, min_size=1, max_size=4) as pool:
             chosen = secrets.randbits(32) if seed is None else seed
             return await place_calls(pool, every_seconds=every, speed=speed, calls=calls, seed=chosen, tell=tell)
 

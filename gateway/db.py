@@ -65,13 +65,12 @@ class Pool:
     async def open(self) -> None:
         """Prepares the pool. Connects to nothing yet, so that a database that is away at start comes in later."""
         session = {
+            "application_name": self._address.application_name or "voice-analytics-gateway",
             "default_transaction_read_only": "on",
             "statement_timeout": str(self._limit_ms),
             "timezone": "UTC",
             "jit": "off",
         }
-        if not self._address.names_application:
-            session["application_name"] = "voice-analytics-gateway"
         self._pool = await asyncpg.create_pool(
             connect=self._connect,
             min_size=0,
@@ -162,6 +161,8 @@ class Pool:
         try:
             return await self._servers(dsn, **options)
         except asyncpg.TargetServerAttributeNotMatched:
+            if self._is_replica:
+                raise
             raise Unavailable(_NO_PRIMARY) from None
 
     def _tell(self, reason: str) -> None:

@@ -73,11 +73,11 @@ class Settings(BaseSettings):
 
     database_url: Annotated[SecretStr, AfterValidator(_primary)] = Field(
         default=SecretStr(""),
-        description="Where PostgreSQL is, as postgresql://user:password@host:port/database. Required.",
+        description="Where PostgreSQL is: postgresql://user:password@host:port/database; docs/connecting.md. Required.",
     )
     database_pooler: Literal["none", "transaction"] = Field(
         default="none",
-        description="`transaction` when DATABASE_URL leads to a transaction pooler (Supabase port 6543, PgBouncer).",
+        description="`transaction` when DATABASE_URL leads to a transaction pooler (docs/connecting.md).",
     )
     database_pool_size: int = Field(
         default=8,

@@ -1,5 +1,6 @@
 """The address of a database as libpq, poolers and other tools write it: understood, or named without a secret."""
 
+import re
 import socket
 import traceback
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from database.address import AddressError, Server, read_address
+from database.address_parameters import is_known
 from database.reach import why_unreachable
 from gateway.errors import SettingsError
 from gateway.settings import Settings, read_settings
@@ -88,6 +90,8 @@ def test_what_is_left_out_comes_from_the_variables_that_libpq_reads() -> None:
     for variable, value in {"PGPORT": "many", "PGSSLMODE": "maybe", "PGSSLROOTCERT": "/nowhere"}.items():
         with pytest.raises(AddressError, match=variable):
             read_address(f"postgresql://u@{HOST}/d?sslcert=", environment={"PGSSLMODE": "require", variable: value})
+        if variable != "PGPORT":  # of no matter where nothing is encrypted
+            read_address("postgresql://u@/d?host=/tmp", environment={variable: value})
 
 
 @pytest.mark.parametrize(
@@ -176,7 +180,7 @@ def test_what_belongs_to_the_session_goes_to_the_server() -> None:
         "application_name=mine&options=-c+jit%3Doff%20-c%20work_mem%3D8MB&connect_timeout=7&statement_timeout=5"
     )
     address = read_address(f"{USUAL}?{parameters}", environment={})
-    assert (address.connect_seconds, address.names_application) == (7.0, True)
+    assert (address.connect_seconds, address.application_name) == (7.0, "mine")
     assert _read_by_asyncpg(address.servers[0])[3] == {
         "application_name": "mine",
         "options": "-c jit=off -c work_mem=8MB",
@@ -306,6 +310,14 @@ def test_several_replicas_may_have_commas_of_their_own() -> None:
     read = read_settings(database_url=USUAL, supabase_jwt_secret="x" * 32, database_replica_urls=urls)
     places = [read_address(url.get_secret_value(), standby=True).place for url in read.database_replica_urls]
     assert places == ["a:5432, b:5433", f"{HOST}:5433", "c:5432"]
+
+
+def test_the_parameters_that_the_documents_name_are_known() -> None:
+    table = (Path(__file__).parents[2] / "docs" / "connecting.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    names = [name.partition("=")[0] for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(names) > 30
+    assert [name for name in names if not is_known(name)] == []
 
 
 # Signs that are in no message, so that what is found of them is of the password.

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from importlib.metadata import packages_distributions, version
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from database.embedded import attach
+from gateway import children
 from tests.conftest import Database
 from tests.given import SECRET
 
@@ -108,16 +110,16 @@ def test_a_worker_and_the_commands_run_nothing_that_lies_in_the_current_folder(
 
 
 def test_the_demo_and_its_worker_run_nothing_that_lies_in_the_current_folder(strangers: Path) -> None:
-    port = free_port()
-    with started(strangers, "demo", "--port", str(port)) as process:
-        # The worker has analysed what it runs for.
-        says("Analysing", process, strangers / "log")
-        log = strangers / ".demo" / "worker.log"
-        says("working", process, log)
-        process.terminate()
-        assert process.wait(SOON) == 0
+    # Open to the user that PostgreSQL runs as; pytest's folders are closed to others.
+    with tempfile.TemporaryDirectory(prefix="gateway-starting-") as name:
+        Path(name).chmod(0o711)
+        with started(strangers, "demo", "--port", str(free_port()), "--data-dir", f"{name}/demo") as process:
+            says("Analysing", process, strangers / "log")
+            says("working", process, Path(name, "demo", "worker.log"))
+            process.terminate()
+            assert process.wait(SOON) == 0
+        assert attach(Path(name, "demo", "postgres")) is None
     assert not (strangers / MARK).exists()
-    assert attach(strangers / ".demo" / "postgres") is None
 
 
 def test_by_python_the_program_runs_from_any_folder_too(strangers: Path) -> None:
@@ -133,6 +135,12 @@ def test_without_the_flag_python_runs_files_by_our_names_no_more_than_with_it(tm
     by_python = [sys.executable, "-m", "gateway", "--version"]
     said = subprocess.run(by_python, cwd=tmp_path, capture_output=True, text=True, timeout=SOON)
     assert said.stdout == f"gateway {version('voice-analytics-gateway')}\n"
+
+
+def test_children_are_started_in_the_one_way_that_minds_no_folder() -> None:
+    root = Path(children.__file__).parent.parent
+    modules = [path for room in OURS for path in (root / room).rglob("*.py")]
+    assert [path for path in modules if "sys.executable" in path.read_text("utf-8")] == [Path(children.__file__)]
 
 
 def test_workers_that_never_stay_are_given_up_with_words_and_a_code(tmp_path: Path) -> None:
