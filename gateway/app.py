@@ -80,10 +80,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
 
 def _published(settings: Settings, schema: Schema) -> list[Route]:
     """What programs are told of both doors."""
-    openapi = Published(orjson.dumps(document()), "application/json")
+    openapi = Published(lambda: orjson.dumps(document()), "application/json")
     routes = [Route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)]
     if settings.shows_schema:
-        sdl = Published(schema.as_str().encode(), "text/plain; charset=utf-8")
+        sdl = Published(lambda: schema.as_str().encode(), "text/plain; charset=utf-8")
         routes.append(Route("/schema.graphql", sdl, methods=["GET"], include_in_schema=False))
     return routes
 

@@ -1,5 +1,8 @@
 """What the gateway says of itself to programs, the same until the next release: `/openapi.json`, `/schema.graphql`."""
 
+from collections.abc import Callable
+from functools import cached_property
+
 from starlette.types import Receive, Scope, Send
 
 from gateway.compression import VARY
@@ -7,16 +10,11 @@ from gateway.kept import Answer
 
 
 class Published:
-    """A text, as an ASGI application: for anybody, with an ETag, and packed once for all who take it packed."""
+    """A text, as an ASGI application: for anybody, with an ETag. It is made, and packed, when it is first asked for."""
 
-    def __init__(self, body: bytes, media_type: str) -> None:
-        headers = [
-            (b"content-type", media_type.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-cache"),
-            VARY,
-        ]
-        self._answer = Answer(headers, body, is_tagged=True)
+    def __init__(self, make: Callable[[], bytes], media_type: str) -> None:
+        self._make = make
+        self._media_type = media_type.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answers a GET or HEAD."""
@@ -24,3 +22,14 @@ class Published:
         if self._answer.is_to_be_packed(asked):
             await self._answer.pack()
         await self._answer.send(asked, send)
+
+    @cached_property
+    def _answer(self) -> Answer:
+        body = self._make()
+        headers = [
+            (b"content-type", self._media_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-cache"),
+            VARY,
+        ]
+        return Answer(headers, body, is_tagged=True)

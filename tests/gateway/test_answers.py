@@ -16,6 +16,7 @@ import pytest
 from gateway import answers
 from gateway.db import Pool
 from gateway.kept import Shelf
+from gateway.versions import Versions
 from resolvers.errors import Unavailable
 from tests.conftest import Database, Postgres
 from tests.doors import REPORTS, House, check_error, check_graphql_error, check_manners, furnished
@@ -312,6 +313,21 @@ async def test_a_get_has_an_etag_without_reuse_as_well(server: Postgres) -> None
         assert (await house.gateway.http.get(PATH, headers=known)).status_code == 304
         again = [await house.post(TOTAL) for _ in range(2)]
         assert all("reuse;" not in response.headers["server-timing"] for response in again)
+
+
+async def test_a_get_has_an_etag_where_the_version_of_the_data_cannot_be_had(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(*_: Any, **__: Any) -> None:
+        return None
+
+    monkeypatch.setattr(Versions, "of", unknown)
+    for report in REPORTS:
+        first = await asker.house.gateway.get(report, asker.user)
+        known = {"Authorization": f"Bearer {token(asker.user)}", "If-None-Match": first.headers["etag"]}
+        again = await asker.house.gateway.http.get(f"/functions/v1/dashboard-{report}", headers=known)
+        assert again.status_code == 304
+        assert "reuse;" not in again.headers["server-timing"]
 
 
 async def test_memory_is_bounded(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
