@@ -40,6 +40,8 @@ create table enrichment_queue (
     check (created_at >= '1970-01-01 00:00+00' and created_at < '2200-01-01 00:00+00'),
     constraint enrichment_queue_updated_at_is_1970_to_2199
     check (updated_at >= '1970-01-01 00:00+00' and updated_at < '2200-01-01 00:00+00'),
+    -- The pause before a try is four times that before the last: ten take weeks.
+    constraint enrichment_queue_tries_are_at_most_10 check (attempts >= 0 and max_attempts between 1 and 10),
     unique (call_id, job_type)
 );
 comment on table enrichment_queue is 'One row a job that is open (queued, running) or was set aside (failed); at most one of a type for a call.';

@@ -64,7 +64,7 @@ dropped as (
 claimed as (
     update enrichment_queue as q
     set
-        status = 'running', attempts = q.attempts + 1, locked_by = $1,
+        status = 'running', attempts = least(q.attempts, q.max_attempts) + 1, locked_by = $1,
         locked_until = now() + make_interval(secs => $4), updated_at = now()
     from taken as t
     where q.id = t.id and exists (select from calls as c where c.id = q.call_id)

@@ -1,6 +1,7 @@
 """Jobs are there for calls: none refuses one, none outlives one, and none is missing that can be made."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 from enrichment import desk
 from enrichment.connections import Connections
 from enrichment.queue import JobType, Queue
+from enrichment.worker import _tried
 from tests.attack.sessions import assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given
@@ -95,6 +97,25 @@ async def test_jobs_without_a_call_that_no_claim_meets_go_with_those_that_are_lo
     )
     assert [lost.call_id for lost in await worker.return_lost()] == [call]
     assert await _jobs(connection) == [(call, agency, "queued")]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["attempts = 2147483647", "max_attempts = 2147483647", "max_attempts = 0", "attempts = -2147483648"],
+)
+async def test_a_number_of_tries_that_cannot_be_counted_on_stops_no_other_agencys_jobs(
+    connection: asyncpg.Connection, given: Given, worker: Queue, damage: str
+) -> None:
+    """It is refused with words, or works."""
+    ((sick,), (well,)) = [await given.calls(await given.agency(), 1, **PENDING) for _ in range(2)]
+    with suppress(asyncpg.CheckViolationError):
+        await connection.execute(f"update enrichment_queue set {damage} where call_id = $1", sick)
+    claimed = {job.call_id: job for job in await worker.claim(JobType.ANALYSIS, 10)}
+    assert claimed.keys() == {sick, well}
+    reason = "the model is away"
+    outcomes = [_tried(job, reason) for job in claimed.values()]
+    assert await worker.write(outcomes) == {job.id for job in claimed.values()}
+    assert (await connection.fetchval("select last_error from enrichment_queue where call_id = $1", sick)) == reason
 
 
 @pytest.mark.parametrize("isolation", ["read committed", *ISOLATIONS])

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from database import rebuild as rebuilding
 from database.rebuild import RebuildError, rebuild
 from tests.attack.sessions import assert_all_is_right, session
 from tests.conftest import Database
@@ -59,17 +62,20 @@ async def test_the_month_of_one_agency_is_read_by_its_index(connection: asyncpg.
     assert _buffers(plan) < 12_000
 
 
+# Among them what a lost connection may look like elsewhere: cancelled, a deadlock, a full disk, too little memory.
+@pytest.mark.parametrize("errcode", ["P0001", "57014", "40001", "40P01", "53100", "53200", "55P03", "P0004"])
 async def test_months_that_cannot_be_rebuilt_are_named_after_all_others_were(
-    connection: asyncpg.Connection, given: Given
+    connection: asyncpg.Connection, given: Given, errcode: str
 ) -> None:
-    sick, well = await given.agency(), await given.agency()
+    sick, well = sorted((await given.agency(), await given.agency()))
     for agency in (sick, well):
         await given.call(agency)
     await fold(connection)
     await connection.execute("update call_stats_folded set emails_sent = 3")
     await connection.execute(
         "create function poison() returns trigger language plpgsql as $$"
-        f" begin if new.agency_id = '{sick}' then raise exception 'poisoned'; end if; return new; end $$;"
+        f" begin if new.agency_id = '{sick}' then raise 'poisoned' using errcode = '{errcode}'; end if;"
+        " return new; end $$;"
         "create trigger poison before insert on call_stats_folded for each row execute function poison()"
     )
     told: list[tuple[int, int]] = []
@@ -81,6 +87,83 @@ async def test_months_that_cannot_be_rebuilt_are_named_after_all_others_were(
     await connection.execute("drop trigger poison on call_stats_folded")
     await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None)
     await assert_all_is_right(connection)
+
+
+async def test_a_roles_time_limit_is_none_for_a_rebuild(connection: asyncpg.Connection, given: Given) -> None:
+    await given.call(await given.agency())
+    await fold(connection)
+    await connection.execute("update call_stats_folded set emails_sent = 3")
+    await connection.execute(
+        "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$;"
+        "create trigger slow before insert on call_stats_folded for each row execute function slow()"
+    )
+    await connection.execute("set statement_timeout = '400ms'")
+    assert await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None) == 1
+    assert await connection.fetchval("show statement_timeout") == "400ms"
+    await assert_all_is_right(connection)
+
+
+async def test_a_rebuild_without_its_connection_ends(
+    database: Database, connection: asyncpg.Connection, given: Given
+) -> None:
+    """None of the chunks that are left is said to have failed."""
+    for _ in range(3):
+        await given.call(await given.agency())
+    async with session(database) as rebuilding:
+        pid = await rebuilding.fetchval("select pg_backend_pid()")
+        told: list[int] = []
+
+        def end(done: int, _: int) -> None:
+            told.append(done)
+
+        await connection.execute(HOLD)
+        going = asyncio.create_task(
+            rebuild(rebuilding, agency=None, from_day=None, to_day=None, progress=end), name="rebuild"
+        )
+        waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = $1"
+        async with asyncio.timeout(60):
+            while not await connection.fetchval(waits, pid):
+                await asyncio.sleep(0.02)
+        await connection.execute("select pg_terminate_backend($1)", pid)
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as caught:
+            await going
+    assert not isinstance(caught.value, RebuildError)
+    assert max(told) <= 1
+
+
+async def test_the_chunks_of_one_agency_are_found_without_reading_the_others(connection: asyncpg.Connection) -> None:
+    await connection.execute(FILL)
+    await connection.execute("select repair_call_stats(null, '1970-01-01', '2199-12-31')")
+    await connection.execute("vacuum analyze")
+    agency = await connection.fetchval("select id from agencies order by id limit 1")
+    chunks = (Path(rebuilding.__file__).parent / "sql" / "rebuild_chunks.sql").read_text("utf-8")
+    months = await connection.fetch(chunks, agency, None, None)
+    assert {row["agency_id"] for row in months} == {agency}
+    every = await connection.fetch(chunks, None, None, None)
+    assert len(every) == AGENCIES * len(months)
+    (plan,) = json.loads(
+        await connection.fetchval(f"explain (analyze, buffers, format json) {chunks}", agency, None, None)
+    )
+    read: Counter[str] = Counter()
+    for name, rows in _rows_read(plan["Plan"]):
+        read[name] += int(rows)
+    for table in ("call_stats_folded", "agency_hours_folded", "call_findings_folded", "agency_findings_folded"):
+        whole = await connection.fetchval(f"select count(*) from {table}")
+        assert read[table] <= 2 * whole / AGENCIES, (table, read[table], whole)
+    some = await connection.fetch(chunks, agency, date(2026, 1, 15), date(2026, 2, 3))
+    assert [(row["from_day"], row["to_day"]) for row in some] == [
+        (date(2026, 1, 15), date(2026, 1, 31)),
+        (date(2026, 2, 1), date(2026, 2, 3)),
+    ]
+
+
+def _rows_read(plan: Any) -> Iterator[tuple[str, float]]:
+    """How many rows of each table a plan has met, those that it left out among them."""
+    if "Relation Name" in plan:
+        met = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        yield plan["Relation Name"], met * plan["Actual Loops"]
+    for each in plan.get("Plans", ()):
+        yield from _rows_read(each)
 
 
 async def test_invented_rows_of_any_day_stop_no_rebuild(connection: asyncpg.Connection, given: Given) -> None:
