@@ -181,6 +181,26 @@ async def test_the_schedule_asks_until_it_is_stopped_whatever_it_hears(
     schedule.cancel()
 
 
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+async def test_behind_a_pooler_of_transactions_it_says_its_isolation_itself(
+    given: Given, database: Database, connection: asyncpg.Connection, isolation: str
+) -> None:
+    await damaged(given, connection, datetime.now(UTC), 0)
+    await given.calls(await given.agency(), 5)
+    name = await connection.fetchval("select current_database()")
+    await connection.execute(f"alter database {name} set default_transaction_isolation = '{isolation}'")
+    pooled = Connections(database.dsn, pooled=True)
+    await pooled.open()
+    schedule = asyncio.create_task(Schedule(pooled, tick_seconds=3600).run())
+    async with asyncio.timeout(20):
+        while not (runs := await connection.fetch("select status from cron_job_logs")):
+            await asyncio.sleep(0.02)
+    schedule.cancel()
+    await pooled.close()
+    assert [run["status"] for run in runs] == ["completed"]
+    assert await connection.fetchval("select count(*) from call_changes") == 0
+
+
 async def test_the_roles_of_supabases_api_may_neither_recount_nor_read_keys(connection: asyncpg.Connection) -> None:
     async with connection.transaction():
         await connection.execute("create role somebody")
@@ -199,6 +219,6 @@ async def test_pg_cron_can_ask_instead_of_a_worker(given: Given, connection: asy
     await damaged(given, connection, datetime.now(UTC), 0)
     await connection.execute((Path(database_room.__file__).parent / "sql" / "pg_cron.sql").read_text("utf-8"))
     job = await connection.fetchrow("select * from cron.jobs")
-    assert (job["name"], job["schedule"]) == ("recount_call_stats", "2 */6 * * *")
+    assert (job["name"], job["schedule"]) == ("recount_call_stats", "* * * * *")
     await connection.execute(job["command"])
     assert await totals(connection) == [1]

@@ -16,8 +16,10 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from enrichment.connections import Connections
+from enrichment.schedule import Schedule
 from enrichment.worker import Options, Worker
 from tests.conftest import Database
 from tests.enrichment.scenes import Scripted, Silent, waiting
@@ -252,9 +254,13 @@ async def test_without_the_setting_the_pooler_means_refusals_and_never_a_number(
             assert (await behind.http.get("/livez")).status_code == 200
 
 
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
 async def test_a_worker_does_its_work_behind_the_pooler(
-    database: Database, given: Given, connection: asyncpg.Connection
+    database: Database, given: Given, connection: asyncpg.Connection, isolation: str
 ) -> None:
+    """Whatever the database's default is, of which no session behind a pooler can be told otherwise."""
+    name = await connection.fetchval("select current_database()")
+    await connection.execute(f"alter database {name} set default_transaction_isolation = '{isolation}'")
     await waiting(given, await given.agency(), 120)
     async with pgbouncer(database.dsn) as address:
         workers = [Connections(address, size=3, pooled=True) for _ in range(2)]
@@ -266,8 +272,16 @@ async def test_a_worker_does_its_work_behind_the_pooler(
                 for number, each in enumerate(workers)
             )
         )
+        with capture_logs() as logs:
+            schedule = asyncio.create_task(Schedule(workers[0], tick_seconds=3600).run())
+            async with asyncio.timeout(30):
+                while not logs:
+                    await asyncio.sleep(0.02)
+            schedule.cancel()
         for each in workers:
             await each.close()
+    assert [(each["event"], each["status"]) for each in logs] == [("recounted", "completed")]
+    assert await connection.fetchval("select count(*) from call_changes") == 0
     assert sum(done) == 120
     assert await connection.fetchval("select sum(meetings_booked) from call_stats_daily") == 120
 
