@@ -45,7 +45,7 @@ async def reanalyse(
     only_set_aside: bool,
     progress: Callable[[int], None],
 ) -> int:
-    """Queues calls that were understood or set aside once more, and those that nobody has queued; gives their number.
+    """Queues calls that were understood, or set aside, once more, and those nobody has queued; gives their number.
 
     None means all. Their facts stay until new ones replace them. `progress` hears of each chunk, a transaction.
     """

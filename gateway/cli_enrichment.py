@@ -101,7 +101,10 @@ def reanalyse(
     set_aside: Annotated[bool, typer.Option("--set-aside", help="Only calls whose analysis failed.")] = False,
     data_dir: DataDir = demonstration.DATA_DIR,
 ) -> None:
-    """Queue calls to be analysed once more. Their numbers stay until new ones replace them."""
+    """Queue calls to be analysed once more, and those that nobody has queued.
+
+    Their numbers stay until new ones replace them.
+    """
 
     async def ask(connections: Connections, _: Settings) -> int:
         with Progress(SpinnerColumn(), TextColumn("{task.completed:,.0f} calls queued"), console=err) as bar:

@@ -130,7 +130,7 @@ end
 $$;
 
 -- The same for two spellings of one text, and in practice never for two texts: half of the SHA-256 of what it folds to.
--- With its schema, because there is no search path where a dump is restored.
+-- With its schema, as whoever reads may have another search path.
 create function text_key(spelling text) returns uuid
 language plpgsql immutable strict parallel safe as $$
 begin

@@ -100,6 +100,7 @@ begin
         cross join lateral call_counts(t::call_changes) as n
         group by t.agency_id, date_bin('1 hour', t.started_at, '2000-01-01 00:00+00'), t.campaign_id, t.client_id
     ),
+    -- Made because it is asked for below: what raises a version would be left out otherwise.
     told as (
         select count(add_to_data_version(c.agency_id, c.step)) as tellings
         from (

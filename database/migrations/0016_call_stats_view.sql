@@ -38,7 +38,7 @@ comment on view call_stats_parts is 'Several rows a day, campaign and client; th
 
 -- One row for each (agency, day, campaign, client) where the rollup is not what the calls add up to, with what is
 -- missing (or, negative, too much). `calls`, the rollup and the log of what is not yet in it are read in one snapshot, so
--- the difference is exact, whoever is writing meanwhile. Null agency: all of them.
+-- the difference is exact, whoever is writing meanwhile.
 -- squawk-ignore ban-drop-function
 drop function call_stats_drift(uuid, date, date);
 create function call_stats_drift_of(agency uuid, from_day date, to_day date) returns table (
@@ -175,6 +175,7 @@ create function call_stats_drift_of(agency uuid, from_day date, to_day date) ret
     ) or 0 <> any (d.total_calls_by_hour || d.connected_calls_by_hour || d.meetings_booked_by_hour)
 $$;
 
+-- The same of this agency or (null) of all.
 create function call_stats_drift(agency uuid, from_day date, to_day date) returns table (
     agency_id uuid, stat_date date, campaign_id uuid, client_id uuid,
     total_calls numeric, completed_calls numeric, failed_calls numeric, connected_calls numeric,
@@ -319,7 +320,7 @@ for each row when (new.id % 512 = 0) execute function fold_at_commit();
 alter table call_changes enable always trigger call_changes_fold;
 
 set local statement_timeout = 0;
-select repair_call_stats(null, '0001-01-01', '9999-12-31');
+select repair_call_stats(null, '1970-01-01', '2199-12-31');
 
 -- migrate:down
 -- Forward only.

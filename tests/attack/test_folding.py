@@ -112,7 +112,7 @@ async def test_a_long_text_is_not_compared_with_all_of_itself(connection: asyncp
 
 
 async def test_keys_are_had_without_a_search_path(connection: asyncpg.Connection) -> None:
-    """As while a dump is restored, when columns that are made of a key are filled."""
+    """Whoever reads may have another."""
     await connection.execute("set search_path = ''")
     assert await connection.fetchval("select public.text_key(public.text_spelling(' Zu  TEUER für uns'))") == key(
         "zu teuer für uns"
