@@ -82,6 +82,7 @@ class Answers:
             or (version := self._versions.known(viewer.agency_id)) is None
         ):
             return None
+        scope["state"]["user_id"] = viewer.user_id
         kept = self._shelf.get(_key(viewer, self._gate.today(), scope, headers, body))
         if kept is None or not self._stands(kept, version):
             return None
@@ -105,6 +106,7 @@ class Answers:
         body = b"".join([message.get("body", b"") for message in received])
         try:
             context = state["admitted"] = await self._gate.enter(state["headers"])
+            state["user_id"] = context.viewer.user_id
             if len(body) > self._longest_body or any(message["type"] != "http.request" for message in received):
                 outcome: Outcome = await self._heard(scope, receive)
             elif self._reuses:

@@ -2,6 +2,8 @@
 
 import asyncio
 import resource
+from collections import Counter
+from collections.abc import Hashable
 from functools import partial
 from http import HTTPStatus
 from time import monotonic
@@ -11,7 +13,9 @@ import httptools
 import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.settings import Settings
 
@@ -19,8 +23,10 @@ log = structlog.get_logger()
 
 MOST_HEADERS = 200
 """A browser sends some 20, and proxies add as many."""
-MOST_PIPELINED = 1_000
+MOST_PIPELINED = 100
 """Requests that a client may send before it has heard the answer to the first of them."""
+MOST_UNTAKEN_BYTES = 64 * 2**20
+"""Of answers that their clients have not taken yet, in all; most take one at once."""
 LINGER_SECONDS = 10.0
 """How long the rest of a body that was answered before its end is read, or the client would not see the answer."""
 STALLED_SECONDS = 10.0
@@ -44,7 +50,24 @@ class Bounds:
             log.warning("connections.fewer", most=self.max_connections, reason="this process may open no more files")
         self.waiting: dict[Connection, None] = {}
         """Those that wait for their client to ask, or to end what it asks; the one that has waited longest first."""
+        self.untaken: dict[Connection, None] = {}
+        """Those whose client takes its answer slower than it is given."""
         self._said: dict[str, tuple[float, int]] = {}
+
+    def drop_untaken(self) -> None:
+        """Where too much waits to be taken, ends the largest of whoever leaves most."""
+        left = {each: each.transport.get_write_buffer_size() for each in self.untaken}
+        total = sum(left.values())
+        while total > MOST_UNTAKEN_BYTES:
+            by_user = Counter[Hashable]()
+            for each, size in left.items():
+                by_user[each.asked_by] += size
+            ((user, _),) = by_user.most_common(1)
+            largest = max((each for each in left if each.asked_by == user), key=left.__getitem__)
+            self.note("answers that are not taken", client=largest.client)
+            largest.transport.abort()
+            self.untaken.pop(largest)
+            total -= left.pop(largest)
 
     def note(self, bound: str, **details: object) -> None:
         """Logs that a bound was met, each at most once in a while, with how often that was since."""
@@ -56,6 +79,18 @@ class Bounds:
             self._said[bound] = said_at, unsaid + 1
 
 
+class _Flow(FlowControl):
+    """Reads nothing on while requests wait, which uvicorn does as soon as the one before them asks for its body."""
+
+    def __init__(self, connection: "Connection") -> None:
+        super().__init__(connection.transport)
+        self._connection = connection
+
+    def resume_reading(self) -> None:
+        if not self._connection.pipeline:
+            super().resume_reading()
+
+
 class Connection(HttpToolsProtocol):
     """One client's connection. Of uvicorn's own, which bounds neither a head nor what a departed client asked for."""
 
@@ -64,6 +99,8 @@ class Connection(HttpToolsProtocol):
         self._bounds = bounds
         self._application, self.app = self.app, self._answer
         self._task: asyncio.Task[Any] | None = None
+        self._answered: RequestResponseCycle | None = None
+        """What is answered, or was last; uvicorn knows which was read last."""
         self._is_lost = False
         self._unread = 0
         """Bytes that came since the last that was understood: a head, or a part of a body."""
@@ -78,6 +115,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes a client in, in place of the one that has been waited for longest where there are too many."""
         super().connection_made(transport)
+        self.flow = _Flow(self)
         bounds = self._bounds
         if len(self.connections) > bounds.max_connections:
             bounds.note("connections", most=bounds.max_connections, client=self.client)
@@ -99,10 +137,14 @@ class Connection(HttpToolsProtocol):
         """Gives up what the client has asked for and will not hear."""
         self._is_lost = True
         self._bounds.waiting.pop(self, None)
+        self._bounds.untaken.pop(self, None)
         for timer in (self._head_timer, self._rest_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+        if self._answered is not None:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         self._unset_keepalive_if_required()
         self.pipeline.clear()
         if self._task is not None:
@@ -169,12 +211,11 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             return
-        if self.pipeline:
-            # Whoever sends more before hearing an answer is read no further meanwhile.
-            self.flow.pause_reading()
-        else:
+        self.flow.resume_reading()
+        if not self._is_under_way:
             self._bounds.waiting[self] = None
-        if not self._is_whole and self._rest_timer is None:
+        is_refused = not self._is_whole and not self._head and self.cycle.response_complete
+        if is_refused and self._rest_timer is None:
             self._rest_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def timeout_keep_alive_handler(self) -> None:
@@ -186,10 +227,13 @@ class Connection(HttpToolsProtocol):
         """The client takes its answer slower than we give it."""
         super().pause_writing()
         self._watch_stall(self.transport.get_write_buffer_size())
+        self._bounds.untaken[self] = None
+        self.loop.call_soon(self._bounds.drop_untaken)
 
     def resume_writing(self) -> None:
         """The client has taken most of it."""
         super().resume_writing()
+        self._bounds.untaken.pop(self, None)
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
@@ -199,9 +243,18 @@ class Connection(HttpToolsProtocol):
         self._refuse(self._refusal or HTTPStatus.BAD_REQUEST)
 
     @property
+    def asked_by(self) -> Hashable:
+        """The user whose answer this is, where that is known."""
+        return self._answered.scope["state"].get("user_id", self) if self._answered else self
+
+    @property
     def _is_under_way(self) -> bool:
         """Whether a request waits for its answer."""
-        return self.cycle is not None and not self.cycle.response_complete
+        return self._answered is not None and not self._answered.response_complete
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _too_large(self) -> httptools.HttpParserError:
         self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE

@@ -1,20 +1,25 @@
 """Nobody holds the process up by how they use a connection: heads, bodies and answers that never end, or too many."""
 
 import asyncio
+import gc
+import logging
 import resource
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
+from graphql import get_introspection_query
 from structlog.testing import capture_logs
 
 from gateway import connections
 from gateway.answers import Answers
-from gateway.connections import Bounds
+from gateway.connections import Bounds, Connection
 from gateway.db import Pool
+from gateway.settings import Settings
 from tests.conftest import Postgres
 from tests.doors import House, furnished
 from tests.given import token
@@ -39,6 +44,11 @@ class Client:
             await self.writer.drain()
         except ConnectionError:
             pass
+
+    def stop_taking(self) -> None:
+        """Takes nothing, and lets the system take little for it."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        self.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     async def rest(self) -> bytes:
         """All that is left until the server closes."""
@@ -307,12 +317,31 @@ async def test_the_rest_of_a_body_that_was_refused_is_read_for_a_moment_and_no_l
 async def test_requests_sent_before_any_answer_are_read_no_further_than_to_a_bound(server: Postgres) -> None:
     async with furnished(server) as house:
         async with connected(house) as client:
-            await client.send(LIVEZ * 500)
-            for _ in range(500):
+            await client.send(LIVEZ * connections.MOST_PIPELINED)
+            for _ in range(connections.MOST_PIPELINED):
                 assert await client.answer() == ALIVE
         async with connected(house) as flood:
             await flood.send(LIVEZ * 5_000)
             assert (await flood.rest()).count(ALIVE) <= connections.MOST_PIPELINED
+
+
+async def test_no_more_is_read_while_requests_wait(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = orjson.dumps({"query": f"# {'x' * 20_000}\n{{ __typename }}"})
+    waiting: list[int] = []
+    read = Connection.on_headers_complete
+
+    def reading(self: Connection) -> None:
+        read(self)
+        waiting.append(len(self.pipeline))
+
+    monkeypatch.setattr(Connection, "on_headers_complete", reading)
+    async with furnished(server) as house, connected(house) as client:
+        sending = asyncio.create_task(client.send((posting(house.owner, len(body)) + body) * 200))
+        for _ in range(200):
+            assert b"Query" in await client.answer()
+        await sending
+    # As many as one read brings, of 256 KiB.
+    assert 1 < max(waiting) < 20
 
 
 async def test_a_client_that_takes_nothing_of_its_answers_is_given_up(
@@ -322,12 +351,79 @@ async def test_a_client_that_takes_nothing_of_its_answers_is_given_up(
     async with furnished(server, reuse=True) as house:
         with capture_logs() as logs:
             async with connected(house) as client:
-                # Small buffers, or the system would take it all for the client.
-                client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
-                client.writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 900)
+                client.stop_taking()
+                head = b"GET /openapi.json HTTP/1.1\r\nHost: test\r\nX-A: " + b"a" * 10_000 + b"\r\n\r\n"
+                client.writer.write(head * 900)
                 await until(lambda: any(line.get("bound") == "an answer that is not taken" for line in logs))
         assert (await house.gateway.http.get("/livez")).status_code == 200
+
+
+@pytest.fixture
+def bounds(monkeypatch: pytest.MonkeyPatch) -> list[Bounds]:
+    """Of the gateway that is run, whose sockets take little more than they are given room for."""
+    made: list[Bounds] = []
+    begin, take_in = Bounds.__init__, Connection.connection_made
+
+    def beginning(self: Bounds, settings: Settings) -> None:
+        begin(self, settings)
+        made.append(self)
+
+    def taking_in(self: Connection, transport: asyncio.Transport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        transport.set_write_buffer_limits(4_096)
+        take_in(self, transport)
+
+    monkeypatch.setattr(Bounds, "__init__", beginning)
+    monkeypatch.setattr(Connection, "connection_made", taking_in)
+    return made
+
+
+def asking_much(user: UUID, padding: int = 0) -> bytes:
+    """A question with a large answer."""
+    body = orjson.dumps({"query": f"# {'x' * padding}\n{get_introspection_query()}"})
+    return posting(user, len(body)) + body
+
+
+async def test_whoever_leaves_with_requests_that_wait_leaves_no_error_behind(
+    server: Postgres, bounds: list[Bounds], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with furnished(server) as house, connected(house) as client:
+        client.stop_taking()
+        client.writer.write(asking_much(house.owner, 20_000) * 400)
+        await until(lambda: bounds[0].untaken)
+        client.writer.transport.abort()
+        await until(lambda: not bounds[0].untaken)
+        # What it had asked for is given up without an error.
+        await house.gateway.http.get("/livez")
+        gc.collect()
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_answers_that_nobody_takes_have_one_bound_at_the_expense_of_the_user_who_leaves_most(
+    server: Postgres, bounds: list[Bounds], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with furnished(server) as house, connected(house) as quiet, many_connected(house, 12) as abusers:
+        abuser = await house.given.user(await house.given.agency())
+        dropping = counted(monkeypatch, Bounds, "drop_untaken")
+        for client in (quiet, *abusers):
+            client.stop_taking()
+        await quiet.send(asking_much(house.owner))
+        await until(lambda: bounds[0].untaken)
+        (waiting,) = bounds[0].untaken
+        monkeypatch.setattr(connections, "MOST_UNTAKEN_BYTES", 5 * waiting.transport.get_write_buffer_size())
+        with capture_logs() as logs:
+            for client in abusers:
+                await client.send(asking_much(abuser))
+            await until(lambda: len(dropping) > len(abusers))
+        for client in (quiet, *abusers):
+            client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert b"__schema" in await quiet.answer()
+        served = 0
+        for client in abusers:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                served += b"__schema" in await client.answer()
+        assert 0 < served < 6
+        assert {line["bound"] for line in logs if line["event"] == "connection.bound"} == {"answers that are not taken"}
 
 
 async def test_what_is_no_http_is_answered_in_words(server: Postgres) -> None:
