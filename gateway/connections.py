@@ -12,10 +12,10 @@ from typing import Any
 import httptools
 import orjson
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.settings import Settings
 
@@ -104,7 +104,9 @@ class Connection(HttpToolsProtocol):
         self._is_lost = False
         self._unread = 0
         """Bytes that came since the last that was understood: a head, or a part of a body."""
-        self._head = 0
+        self._came = self._came_before = 0
+        """Bytes of the last two reads: no head that began in them is longer, unless it is all that is unread."""
+        self._is_in_head = False
         self._is_whole = True
         """Whether the message has ended that was begun last."""
         self._refusal: HTTPStatus | None = None
@@ -152,13 +154,14 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Reads on."""
-        self._unread += len(data)
+        self._came_before, self._came = self._came, len(data)
+        self._unread += self._came
         super().data_received(data)
-        if self.transport.is_closing():
+        if not self._unread or self.transport.is_closing():
             return
         if self._unread > self._bounds.max_head_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        elif self._head_timer is None and (self._head or not self._is_under_way):
+        elif self._head_timer is None and (self._is_in_head or not self._is_under_way):
             self._head_timer = self.loop.call_later(
                 self._bounds.head_seconds, partial(self._refuse, HTTPStatus.REQUEST_TIMEOUT)
             )
@@ -167,29 +170,29 @@ class Connection(HttpToolsProtocol):
         """A head begins."""
         super().on_message_begin()
         self._is_whole = False
-        self._head = 1
-        self._forget_head_timer()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; what comes after a body is none."""
-        if not self._head:
-            return
-        self._head += len(name) + len(value)
-        if self._head > self._bounds.max_head_bytes or len(self.headers) >= MOST_HEADERS:
-            raise self._too_large()
-        super().on_header(name, value)
+        self._is_in_head = True
+        if self._head_timer is not None:
+            self._forget_head_timer()
 
     def on_headers_complete(self) -> None:
         """A head is there, and its request is begun, or waits for the one before."""
-        if self._head + len(self.url) > self._bounds.max_head_bytes:
-            raise self._too_large()
+        # A head is seldom as long as what came of late, and then it is not looked at.
+        is_long = (
+            self._unread > self._bounds.max_head_bytes or self._came_before + self._came > self._bounds.max_head_bytes
+        )
+        if len(self.headers) > MOST_HEADERS or (is_long and self._head_bytes() > self._bounds.max_head_bytes):
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise httptools.HttpParserError("the head is too large")
         if len(self.pipeline) >= MOST_PIPELINED:
             raise httptools.HttpParserError("too many requests wait for their turn on one connection")
-        self._unread = self._head = 0
-        self._forget_head_timer()
-        if not self._is_under_way:
+        self._unread = 0
+        self._is_in_head = False
+        if self._head_timer is not None:
+            self._forget_head_timer()
+        if self._answered is None or self._answered.response_complete:
             self.scope["state"]["arrived"] = self.loop.time()
         super().on_headers_complete()
+        self.headers = []  # what comes after a body is no header of the request
 
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
@@ -214,7 +217,7 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if not self._is_under_way:
             self._bounds.waiting[self] = None
-        is_refused = not self._is_whole and not self._head and self.cycle.response_complete
+        is_refused = not (self._is_whole or self._is_in_head) and self.cycle.response_complete
         if is_refused and self._rest_timer is None:
             self._rest_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
@@ -254,11 +257,12 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        self._task = self.loop.create_task(cycle.run_asgi(app))
+        self._task.add_done_callback(self.tasks.discard)
+        self.tasks.add(self._task)
 
-    def _too_large(self) -> httptools.HttpParserError:
-        self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        return httptools.HttpParserError("the head is too large")
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _watch_stall(self, left: int) -> None:
         self._stall_timer = self.loop.call_later(STALLED_SECONDS, self._end_stalled, left)
@@ -271,9 +275,9 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def _forget_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        assert self._head_timer is not None  # noqa: S101
+        self._head_timer.cancel()
+        self._head_timer = None
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Ends the connection, with words where no answer is under way."""
@@ -290,16 +294,34 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._task = asyncio.current_task()
+        assert self._answered is not None  # noqa: S101  it is what this task answers
         try:
-            await self._application(scope, receive, send)
+            await self._application(scope, receive, partial(_send, self._answered, send))
         except asyncio.CancelledError:
             if not self._is_lost:
                 raise
-        finally:
-            self._task = None
 
 
+async def _send(cycle: RequestResponseCycle, send: Send, message: Message) -> None:
+    """Sends as uvicorn does, which looks at a head's lines one by one: the dearest of an answer that is at hand."""
+    if message["type"] == "http.response.start" and not (cycle.response_started or cycle.flow.write_paused):
+        headers = [*cycle.default_headers, *message["headers"]]
+        named = dict(headers)
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        is_usual = b"content-length" in named and _UNUSUAL.isdisjoint(named) and cycle.keep_alive
+        if is_usual and len(lines.translate(None, _CONTROLS)) + 2 * len(headers) == len(lines):
+            if not cycle.disconnected:
+                cycle.response_started = True
+                cycle.waiting_for_100_continue = False
+                cycle.chunked_encoding, cycle.expected_content_length = False, int(named[b"content-length"])
+                cycle.transport.write(STATUS_LINE[message["status"]] + lines + b"\r\n")
+            return
+    await send(message)
+
+
+_UNUSUAL = {b"connection", b"transfer-encoding"}
+_CONTROLS = bytes([*range(9), *range(10, 32), 127])
+"""What no head may hold but at the end of a line: whoever got it there would write lines of their own."""
 _WORDS = {
     HTTPStatus.BAD_REQUEST: "This is not a request in HTTP/1.1.",
     HTTPStatus.REQUEST_TIMEOUT: "The request's head took longer than {0.head_seconds:g} s.",

@@ -51,7 +51,7 @@ class Versions:
             asked = self._asked[agency]
         except KeyError:
             return None
-        return asked.version.result() if self._is_recent(asked) and asked.version.done() else None
+        return asked.version.result() if asked.version.done() and monotonic() - asked.at < self._seconds else None
 
     def last(self, agency: UUID) -> Version | None:
         """What was told last, however long ago: what is read from now on is of that version or a later one."""
