@@ -307,14 +307,14 @@ async def _send(cycle: RequestResponseCycle, send: Send, message: Message) -> No
     if message["type"] == "http.response.start" and not (cycle.response_started or cycle.flow.write_paused):
         headers = [*cycle.default_headers, *message["headers"]]
         named = dict(headers)
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        lines = b"\r\n".join(map(b": ".join, headers))
         is_usual = b"content-length" in named and _UNUSUAL.isdisjoint(named) and cycle.keep_alive
-        if is_usual and len(lines.translate(None, _CONTROLS)) + 2 * len(headers) == len(lines):
+        if is_usual and len(lines.translate(None, _CONTROLS)) + 2 * len(headers) - 2 == len(lines):
             if not cycle.disconnected:
                 cycle.response_started = True
                 cycle.waiting_for_100_continue = False
                 cycle.chunked_encoding, cycle.expected_content_length = False, int(named[b"content-length"])
-                cycle.transport.write(STATUS_LINE[message["status"]] + lines + b"\r\n")
+                cycle.transport.write(STATUS_LINE[message["status"]] + lines + b"\r\n\r\n")
             return
     await send(message)
 

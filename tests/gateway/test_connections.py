@@ -12,13 +12,16 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+import uvicorn
 from graphql import get_introspection_query
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from gateway import connections
 from gateway.answers import Answers
 from gateway.connections import Bounds, Connection
 from gateway.db import Pool
+from gateway.serve import http_config
 from gateway.settings import Settings
 from tests.conftest import Postgres
 from tests.doors import House, furnished
@@ -432,3 +435,37 @@ async def test_what_is_no_http_is_answered_in_words(server: Postgres) -> None:
         received = await client.rest()
         assert received.startswith(b"HTTP/1.1 400 Bad Request")
         assert b'{"error":"This is not a request in HTTP/1.1."}' in received
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"x-a", b"a\r\nset-cookie: b"),
+        (b"x-a", b"\r\n"),
+        (b"x-a\r\nset-cookie", b"b"),
+        (b"x-a", b"a\x00"),
+        (b"x-a", b"\n"),
+    ],
+)
+async def test_no_header_of_an_answer_begins_a_line_of_its_own(header: tuple[bytes, bytes]) -> None:
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        length = (b"content-length", b"2")
+        await send({"type": "http.response.start", "status": 200, "headers": [length, header]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    settings = settings_for("postgresql://localhost/x")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = http_config(app, settings)
+        config.lifespan = "off"
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        await until(lambda: server.started)
+        try:
+            client = Client(*await asyncio.open_connection(*listener.getsockname()))
+            await client.send(LIVEZ)
+            # It is refused as uvicorn refuses it, who has nothing left to say then.
+            assert await client.rest() == b""
+            client.writer.close()
+        finally:
+            server.should_exit = True
+            await serving
