@@ -11,6 +11,7 @@ from tests.attack.damages import EVER, REPAIR
 from tests.attack.sessions import DRIFT, VERSION
 from tests.conftest import Database
 from tests.given import Given, fold
+from tests.waiting import PATIENCE
 
 WAITING = (
     "select count(*) from pg_locks as l where not granted and pid in"
@@ -90,7 +91,7 @@ async def test_a_contact_that_changes_while_its_batch_moves_is_told_to_whom_it_c
             mover.execute("update call_batches set agency_id = $2 where id = $1", batch, theirs)
         )
         moved = f"select count(*) from call_batches where id = '{batch}' and agency_id = '{theirs}'"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not (await connection.fetchval(WAITING) or await connection.fetchval(moved)):
                 await asyncio.sleep(0.02)
         before = await connection.fetchrow(state, theirs)
@@ -117,7 +118,7 @@ async def test_a_truncate_and_a_repair_wait_for_each_other_in_one_order(
         await truncating.execute("begin; lock table calls in access exclusive mode")
         repair = asyncio.create_task(repairing.execute(statement))
         waiting = "select count(*) from pg_locks where not granted and relation = 'calls'::regclass"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not await connection.fetchval(waiting):
                 await asyncio.sleep(0.02)
         await truncating.execute("truncate calls cascade; commit")

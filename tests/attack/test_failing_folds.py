@@ -19,6 +19,7 @@ from tests.attack.sessions import FAILING, INSERT, LOGGED, POISON, WAITING, asse
 from tests.conftest import Database
 from tests.given import Given, fold
 from tests.running import running, settings_for
+from tests.waiting import PATIENCE
 
 HEAL = "drop trigger poison on call_stats_folded; drop function poison()"
 # Time goes by, for what waits and for the last fold.
@@ -60,7 +61,7 @@ async def test_folds_that_fail_are_told_wherever_somebody_looks(
         assert "poisoned" in (await desk.failing_folds(connections))[0]
         with capture_logs() as logs:
             schedule = asyncio.create_task(Schedule(connections, tick_seconds=0.01).run())
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while not (told := [each for each in logs if each["event"].startswith("changes of calls cannot")]):
                     await asyncio.sleep(0.01)
                 ticks = len(_recounts(logs))
@@ -70,7 +71,7 @@ async def test_folds_that_fail_are_told_wherever_somebody_looks(
         told = [each for each in logs if each["event"].startswith("changes of calls cannot")]
         assert len(told) == 1
         assert "poisoned" in told[0]["error"]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (run := await connection.fetchrow("select * from recount_call_stats()")) is None:
             await asyncio.sleep(0.01)  # the schedule's own, which was cancelled, may still be at it
     assert run["status"] == "failed"
@@ -203,7 +204,7 @@ async def test_a_repair_that_takes_what_waits_ends_the_alarm(connection: asyncpg
 
 
 async def _backend_at_work(connection: asyncpg.Connection) -> int:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (pid := await connection.fetchval(AT_WORK)) is None:
             await asyncio.sleep(0.02)
     return pid
@@ -228,13 +229,13 @@ async def test_who_asks_for_a_fold_may_cancel_it(
         asked = asyncio.create_task(asking.execute(statement))
         pid = await _backend_at_work(connection)
         assert await connection.fetchval("select pg_cancel_backend($1)", pid)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(asyncpg.QueryCanceledError):
                 await asked
         # A client that waits no longer has the server stop, too.
         with pytest.raises(TimeoutError):
             await asking.execute(statement, timeout=1)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while await connection.fetchval(AT_WORK):
                 await asyncio.sleep(0.02)
     await connection.execute("drop trigger slow on call_stats_folded")
@@ -252,7 +253,7 @@ async def test_a_recount_that_is_cancelled_is_logged_and_left_to_the_next_tick(
             schedule = asyncio.create_task(Schedule(connections, tick_seconds=3600).run())
             pid = await _backend_at_work(connection)
             assert await connection.fetchval("select pg_cancel_backend($1)", pid)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while not [each for each in logs if each["event"] == "the recount failed"]:
                     await asyncio.sleep(0.02)
             assert await connection.fetchval(AT_WORK) is None
@@ -270,7 +271,7 @@ async def test_a_recount_takes_the_time_it_needs_whatever_a_roles_limit_is(
     async with _by_hand(database) as connections:
         with capture_logs() as logs:
             schedule = asyncio.create_task(Schedule(connections, tick_seconds=3600).run())
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while not logs:
                     await asyncio.sleep(0.02)
             schedule.cancel()

@@ -121,7 +121,7 @@ async def test_a_rebuild_without_its_connection_ends(
             rebuild(rebuilding, agency=None, from_day=None, to_day=None, progress=end), name="rebuild"
         )
         waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = $1"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not await connection.fetchval(waits, pid):
                 await asyncio.sleep(0.02)
         await connection.execute("select pg_terminate_backend($1)", pid)

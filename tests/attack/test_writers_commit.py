@@ -9,6 +9,7 @@ import pytest
 from tests.attack.sessions import FAILING, INSERT, LOGGED, POISON, WAITING, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given, fold
+from tests.waiting import PATIENCE
 
 ROLLUPS = ("call_stats_folded", "agency_hours_folded", "call_findings_folded", "agency_findings_folded")
 
@@ -68,7 +69,7 @@ async def test_somebody_who_works_on_a_rollups_table_holds_no_writer_up(
         working = other.transaction()
         await working.start()
         await other.execute(f"lock table {rollup} in access exclusive mode")
-        await asyncio.wait_for(connection.execute(INSERT, agency, 1200), timeout=60)
+        await asyncio.wait_for(connection.execute(INSERT, agency, 1200), timeout=PATIENCE)
         await working.rollback()
     # Nobody's fault, and over: not worth a word.
     assert await connection.fetch(LOGGED) == []
@@ -106,7 +107,7 @@ async def test_a_failure_that_cannot_even_be_noted_refuses_no_commit(
         working = other.transaction()
         await working.start()
         await other.execute("lock table cron_job_logs in access exclusive mode")
-        await asyncio.wait_for(connection.execute(INSERT, agency, 600), timeout=60)
+        await asyncio.wait_for(connection.execute(INSERT, agency, 600), timeout=PATIENCE)
         await working.rollback()
     assert await connection.fetchval("select sum(total_calls)::integer from call_stats_daily") == 600
     await connection.execute("drop trigger poison on call_stats_folded")

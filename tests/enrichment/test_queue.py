@@ -15,6 +15,7 @@ from enrichment.transcripts import Recorded, Turn
 from tests.conftest import Database
 from tests.enrichment.scenes import BOOKED, WAITING, waiting
 from tests.given import Given
+from tests.waiting import PATIENCE
 
 
 def hands(connections: Connections, name: str = "one", lease_seconds: float = 60) -> Queue:
@@ -304,7 +305,7 @@ async def test_a_lease_that_was_asked_for_anew_by_a_clock_that_was_ahead_ends_in
     await connection.execute(AHEAD, timedelta(days=300))
     assert await queue.return_lost() == []
     await queue.set_clock_right()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not (lost := await queue.return_lost()):
             await asyncio.sleep(0.05)
     assert lost[0].id == job.id

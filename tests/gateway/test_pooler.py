@@ -274,9 +274,7 @@ async def test_a_worker_does_its_work_behind_the_pooler(
         )
         with capture_logs() as logs:
             schedule = asyncio.create_task(Schedule(workers[0], tick_seconds=3600).run())
-            async with asyncio.timeout(30):
-                while not logs:
-                    await asyncio.sleep(0.02)
+            await until(lambda: logs)
             schedule.cancel()
         for each in workers:
             await each.close()

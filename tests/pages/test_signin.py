@@ -15,6 +15,7 @@ from tests.pages.conftest import Office, Visiting, address_of
 from tests.pages.supabase import EMAIL, PASSWORD, PUBLISHABLE_KEY, Supabase, supabase
 from tests.pages.visit import REFRESH_MS, Visit
 from tests.running import Running, running, settings_for
+from tests.waiting import PATIENCE
 
 REFUSED = "status of 40[01]"
 """What the browser itself says of an answer that it was to expect."""
@@ -226,7 +227,7 @@ async def test_a_token_that_only_the_viewers_slow_clock_finds_good_is_renewed(
 
     await dashboard.page.route("**/graphql?*", later)
     await dashboard.page.clock.fast_forward(REFRESH_MS)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while len(dashboard.statuses()) < 3:
             await asyncio.sleep(0.02)
     await expect(dashboard.key_figure("Calls")).to_have_text("20")
