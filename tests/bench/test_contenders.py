@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psutil
@@ -19,7 +20,9 @@ SMALL = Size(calls=600, days=40, clients=2, campaigns=5, batches=12)
 @pytest.fixture
 async def agency(database: Database) -> Agency:
     """An agency of a few hundred calls, beside another that nobody may count."""
-    made = await fill(database.dsn, {"agency": SMALL, "other": Size(calls=100, days=10)})
+    # Until tomorrow, so that 30 days end with a day of calls even if midnight passes meanwhile.
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    made = await fill(database.dsn, {"agency": SMALL, "other": Size(calls=100, days=10)}, tomorrow)
     return made["agency"]
 
 
