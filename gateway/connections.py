@@ -44,7 +44,8 @@ class Bounds:
         self.max_head_bytes = settings.http_max_head_bytes
         self.head_seconds = settings.http_head_seconds
         pools = settings.database_pool_size * (1 + len(settings.database_replica_urls))
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - pools - FILES_BESIDE
+        beside = pools + FILES_BESIDE
+        files = _files(settings.http_max_connections + beside) - beside
         self.max_connections = max(1, min(settings.http_max_connections, files))
         if files < settings.http_max_connections:
             log.warning("connections.fewer", most=self.max_connections, reason="this process may open no more files")
@@ -300,6 +301,15 @@ class Connection(HttpToolsProtocol):
         except asyncio.CancelledError:
             if not self._is_lost:
                 raise
+
+
+def _files(wanted: int) -> int:
+    """How many files the process may open: as many as are wanted, where the system lets it have them for the asking."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted and soft != resource.RLIM_INFINITY:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 async def _send(cycle: RequestResponseCycle, send: Send, message: Message) -> None:

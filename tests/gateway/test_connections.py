@@ -219,10 +219,28 @@ async def test_where_every_connection_is_busy_one_more_is_refused_with_words(
                 assert b"total_calls" in await client.answer()
 
 
-async def test_no_more_connections_than_files_may_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
-    settings = settings_for("postgresql://localhost/x", database_pool_size=8)
-    assert Bounds(settings).max_connections == 256 - 8 - connections.FILES_BESIDE
+@pytest.mark.parametrize(
+    ("soft", "hard", "asked", "most"),
+    [
+        (256, 256, [], 256 - 8 - connections.FILES_BESIDE),
+        (256, 512, [(512, 512)], 512 - 8 - connections.FILES_BESIDE),
+        (1024, 4096, [(1_008 + connections.FILES_BESIDE, 4096)], 1_000),
+        (1024, resource.RLIM_INFINITY, [(1_008 + connections.FILES_BESIDE, resource.RLIM_INFINITY)], 1_000),
+        (4096, 4096, [], 1_000),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, [], 1_000),
+    ],
+)
+def test_no_more_connections_than_files_may_be_opened_and_as_many_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, asked: list[tuple[int, int]], most: int
+) -> None:
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, given: limits.append(given) if given != (soft, hard) else None)
+    settings = settings_for("postgresql://localhost/x", database_pool_size=8, http_max_connections=1_000)
+    with capture_logs() as logs:
+        assert Bounds(settings).max_connections == most
+    assert limits == asked
+    assert [line["event"] for line in logs] == ([] if most == 1_000 else ["connections.fewer"])
     assert Bounds(settings_for("postgresql://localhost/x", http_max_connections=5)).max_connections == 5
 
 

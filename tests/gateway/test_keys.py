@@ -261,7 +261,8 @@ async def test_an_issuer_that_fails_at_the_start_makes_its_tokens_wait_and_no_ot
     assert check_error(answer, 503) == check_graphql_error(graphql, 503, "UNAVAILABLE")
     assert int(answer.headers["retry-after"]) >= 1
     assert int(graphql.headers["retry-after"]) >= 1
-    assert issuer.requests == 1
+    # What hangs may be given up before it was heard; that it was tried once is what is told.
+    assert issuer.requests in ((0, 1) if fault == "hangs" else (1,))
     (warning,) = [entry for entry in logs if entry["log_level"] != "info"]
     assert (warning["log_level"], warning["url"]) == ("warning", issuer.url)
     assert await status(gateway, token(house.owner)) == 200
