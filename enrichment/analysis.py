@@ -18,7 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Disposition(StrEnum):
-    """How a call ended, as the contract names it."""
+    """How a call ended, in the words of `calls.disposition`."""
 
     VOICEMAIL = "voicemail"
     CALLBACK_REQUESTED = "callback_requested"

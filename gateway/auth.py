@@ -1,4 +1,4 @@
-"""From a bearer token to a viewer: what a token must be, and what its user may see (contract, section 2)."""
+"""From a bearer token to a viewer: what a token must be, and what its user may see."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

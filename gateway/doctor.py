@@ -27,7 +27,7 @@ OLDEST_POSTGRESQL = 15
 
 _PARTS = "agency_id stat_date campaign_id client_id updated_at analyzed_calls analyzed_connected_calls"
 _BY_HOUR = ("total_calls", "connected_calls", "meetings_booked")
-# What the contract names (section 5), and what the reports read.
+# What the platform's own schema has, and what the reports read.
 EXPECTED: Mapping[str, str] = {
     "agencies": "id name slug created_at updated_at",
     "users": "id agency_id role client_id email",

@@ -363,7 +363,7 @@ def shaped(shape: Any, value: Any, only: Collection[str] | None = None) -> Any:
         (inner,) = get_args(shape)
         return [shaped(inner, item, only) for item in value]
     if value is None and shape in (int, float):
-        return 0  # dividing by nothing is zero here (contract, 3.3)
+        return 0  # over REST dividing by nothing is zero
     if isinstance(value, datetime):
         return show_time(value)
     if isinstance(value, UUID):

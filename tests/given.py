@@ -13,7 +13,7 @@ from gateway.tokens import mint
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 NOW = datetime(2026, 2, 16, 12, 0, tzinfo=UTC)
-"""The contract's own example day: `7d` begins on 2026-02-10, `30d` on 2026-01-18."""
+"""The day on which tests ask: `7d` begins on 2026-02-10, `30d` on 2026-01-18."""
 
 _numbers = count(1)
 

@@ -1,4 +1,4 @@
-"""The second account: the seven legacy answers counted anew from raw calls and contacts, by the contract's words alone.
+"""The second account: the seven legacy answers counted anew from raw calls and contacts, without the SQL that counts.
 
 It stands beside what it judges and never on it: no call_counts, no rollup, no batch view, no report, no old shape.
 """

@@ -1,4 +1,4 @@
-"""The contract's worked examples: the facts go in as raw calls, the documented figures come out of both doors."""
+"""Worked examples: the facts go in as raw calls, figures worked out by hand come out of both doors."""
 
 import json
 from datetime import timedelta

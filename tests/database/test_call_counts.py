@@ -1,4 +1,4 @@
-"""What one call counts for: a sentence for each row of the contract's table, and what must hold for every call."""
+"""What one call counts for: a sentence for each kind of call, and what must hold for every call."""
 
 import json
 from datetime import timedelta
