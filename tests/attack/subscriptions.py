@@ -10,8 +10,8 @@ from uuid import uuid4
 import asyncpg
 
 from tests.conftest import Database
+from tests.waiting import PATIENCE
 
-PATIENCE = 120.0
 _IS_THERE = """
 select bool_and(confirmed_flush_lsn >= $2) from pg_replication_slots where slot_name = $1
 """

@@ -7,9 +7,10 @@ import pytest
 
 from tests.agreement.test_rollup import assert_it_is_a_recount
 from tests.attack.sessions import INSERT, WAITING, assert_all_is_right, session
-from tests.attack.subscriptions import PATIENCE, subscribed
+from tests.attack.subscriptions import subscribed
 from tests.conftest import Database
 from tests.given import Given
+from tests.waiting import PATIENCE
 
 ENDING: tuple[tuple[str, ...], ...] = (
     ("{insert}",),

@@ -5,17 +5,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from time import monotonic, sleep
 
 import psutil
 import pytest
 
 from gateway.demo_data import NEEDED_MB
-
-SOON = 120.0
+from tests.processes import said, started, wait_for
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -43,32 +42,13 @@ def disk(folder: Path, megabytes: int) -> Iterator[Path]:
     try:
         yield place
     finally:
-        until = monotonic() + SOON
-        while subprocess.run(["/bin/umount", place], capture_output=True).returncode and monotonic() < until:
-            sleep(0.2)
+        wait_until(lambda: subprocess.run(["/bin/umount", place], capture_output=True).returncode == 0)
 
 
-@contextmanager
-def demo(data_dir: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A demo on this folder; killed at the end, with all that it started."""
+def demo(data_dir: Path, log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """A demo on this folder."""
     command = f"from gateway.cli import app; app(['demo', '--port', '0', '--data-dir', {str(data_dir)!r}])"
-    with log.open("w") as output:
-        process = subprocess.Popen([sys.executable, "-c", command], stdout=output, stderr=output, cwd=log.parent)
-    try:
-        yield process
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            for each in (*psutil.Process(process.pid).children(recursive=True), process):
-                each.kill()
-        process.wait()
-
-
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
-    until = monotonic() + SOON
-    while not condition():
-        assert process.poll() is None, log.read_text()
-        assert monotonic() < until, log.read_text()
-        sleep(0.05)
+    return started([sys.executable, "-c", command], log)
 
 
 def postgres(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -89,13 +69,9 @@ def filling_in(process: subprocess.Popen[bytes], log: Path) -> psutil.Process:
     return taking[0]
 
 
-def said(log: Path) -> str:
-    return " ".join(log.read_text().split())
-
-
 def test_a_disk_that_is_too_small_is_said_before_anything_is_made(folder: Path) -> None:
     with disk(folder, 60) as small, demo(small / "data", folder / "log") as process:
-        assert process.wait(SOON) == 2
+        assert process.wait(PATIENCE) == 2
         assert f"The demo needs {NEEDED_MB} MB where its data are to lie, and" in said(folder / "log")
         assert "DATA_DIR=" in said(folder / "log")
         assert list((small / "data").iterdir()) == []
@@ -110,7 +86,7 @@ def test_a_disk_that_fills_while_the_data_are_filled_in_is_said_and_ends_the_dem
         with suppress(OSError), (small / "somebody-elses").open("wb") as file:
             for _ in range(stat.f_bavail * stat.f_frsize // 2**20 - left):
                 file.write(bytes(2**20))
-        assert process.wait(SOON) == 2, log.read_text()
+        assert process.wait(PATIENCE) == 2, log.read_text()
         assert f"The disk that holds {small / 'data' / 'postgres'} is full" in said(log)
         assert "make demo RESET=1" in said(log)
         assert "doctor" not in said(log)
@@ -128,7 +104,7 @@ def test_a_postgresql_that_is_killed_while_it_takes_the_data_is_said_and_ends_th
         for each in postgres(process):
             with suppress(psutil.NoSuchProcess):
                 each.send_signal(signal.SIGKILL)
-        assert process.wait(SOON) == 2, log.read_text()
+        assert process.wait(PATIENCE) == 2, log.read_text()
         assert "The demo's PostgreSQL has ended, or does not answer" in said(log)
         assert "Traceback" not in said(log), log.read_text()
 
@@ -137,6 +113,6 @@ def test_a_place_that_cannot_be_written_to_is_named(folder: Path) -> None:
     with disk(folder, NEEDED_MB + 20) as small:
         assert mount("-o", "remount,ro", small).returncode == 0
         with demo(small / "data", folder / "log") as process:
-            assert process.wait(SOON) == 2
+            assert process.wait(PATIENCE) == 2
         assert "Read-only file system" in said(folder / "log")
         assert "doctor" not in said(folder / "log")
