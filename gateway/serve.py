@@ -10,7 +10,6 @@ from starlette.types import ASGIApp
 
 from gateway.app import create_app
 from gateway.connections import Bounds, Connection
-from gateway.logs import configure
 from gateway.settings import Settings
 
 SWITCH_SECONDS = 0.0005
@@ -69,5 +68,4 @@ def bound(host: str, port: int) -> socket.socket:
 
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or Ctrl-C, then lets requests under way end."""
-    configure(settings)
     uvicorn.Server(server_config(settings)).run()

@@ -24,10 +24,10 @@ from gateway.signals import Signals
 log = structlog.get_logger()
 
 SHORT_LIFE_SECONDS = 10.0
-"""A worker that ends sooner is not replaced at once."""
+"""A worker that ends sooner, or before it serves, is not replaced at once."""
 LONGEST_PAUSE_SECONDS = 30.0
-SHORT_LIVES = 5
-"""When all workers have ended sooner so often, one time after the other, no more are started."""
+MOST_FAILURES = 5
+"""When all workers have ended so often before they served, one time after the other, no more are started."""
 CLOSING_SECONDS = 5.0
 """What a worker may take beside SHUTDOWN_SECONDS to give back what it holds."""
 
@@ -38,7 +38,6 @@ def serve_by_workers(settings: Settings) -> None:
     Raises:
         SettingsError: the port cannot be had.
     """
-    configure(settings)
     signals = Signals()
     try:
         listener = bound(settings.host, settings.port)
@@ -47,16 +46,16 @@ def serve_by_workers(settings: Settings) -> None:
         raise SettingsError(words) from None
     with listener:
         signals.run(lambda: _supervise(settings, listener))
-    log.error("workers.given_up", reason=f"each ended at once, {SHORT_LIVES} times; why is in the lines before")
+    log.error("workers.given_up", reason=f"none could serve, {MOST_FAILURES} times; why is in the lines before")
     sys.exit(1)
 
 
 async def _supervise(settings: Settings, listener: socket.socket) -> None:
-    short_lives = [0] * settings.workers
+    failures = [0] * settings.workers
     given_up = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         keepers = [
-            group.create_task(_keep(settings, listener, short_lives, number, given_up))
+            group.create_task(_keep(settings, listener, failures, number, given_up))
             for number in range(settings.workers)
         ]
         try:
@@ -69,9 +68,9 @@ async def _supervise(settings: Settings, listener: socket.socket) -> None:
 
 
 async def _keep(
-    settings: Settings, listener: socket.socket, short_lives: list[int], number: int, given_up: asyncio.Event
+    settings: Settings, listener: socket.socket, failures: list[int], number: int, given_up: asyncio.Event
 ) -> None:
-    """Has one worker run, and another when it ends; counts those that ended at once, until one has not."""
+    """Has one worker run, and another when it ends; counts those that never served, until one has."""
     pause = 0.0
     while True:
         began = monotonic()
@@ -83,27 +82,25 @@ async def _keep(
             continue
         log.info("worker.started", pid=worker.pid)
         try:
-            ended = asyncio.ensure_future(worker.wait())
-            if not (await asyncio.wait({ended}, timeout=SHORT_LIFE_SECONDS))[0]:
-                short_lives[number] = 0
-            await ended
+            has_served = worker.stdout is not None and bool(await worker.stdout.readline())
+            failures[number] = 0 if has_served else failures[number] + 1
+            await worker.wait()
         finally:
             await _end(worker, settings.shutdown_seconds + CLOSING_SECONDS)
-        short = monotonic() - began < SHORT_LIFE_SECONDS
-        short_lives[number] += short
+        short = not has_served or monotonic() - began < SHORT_LIFE_SECONDS
         pause = min(2 * pause or 1.0, LONGEST_PAUSE_SECONDS) if short else 0.0
         log.warning("worker.ended", pid=worker.pid, code=worker.returncode, next_in_seconds=pause)
-        if min(short_lives) >= SHORT_LIVES:
+        if min(failures) >= MOST_FAILURES:
             given_up.set()
         await asyncio.sleep(pause)
 
 
 async def _start(settings: Settings, listener: socket.socket) -> Process:
     # In a session of its own, or Ctrl-C would reach it past us. Its input tells it the settings, and ends when we do,
-    # however that is.
+    # however that is; its output tells us that it serves.
     worker = await asyncio.create_subprocess_exec(
         *python("gateway.workers", str(listener.fileno())),
-        stdin=PIPE, pass_fds=(listener.fileno(),), start_new_session=True,
+        stdin=PIPE, stdout=PIPE, pass_fds=(listener.fileno(),), start_new_session=True,
     )  # fmt: skip
     if worker.stdin:
         worker.stdin.write(pickle.dumps(settings))
@@ -124,10 +121,19 @@ async def _end(worker: Process, seconds: float) -> None:
             await waiting
 
 
+class _Server(uvicorn.Server):
+    """Tells the first process when it serves."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        sys.stdout.write("serving\n")
+        sys.stdout.flush()
+
+
 def _work(listener: socket.socket) -> None:
     settings: Settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - our parent wrote it
     configure(settings)
-    server = uvicorn.Server(server_config(settings))
+    server = _Server(server_config(settings))
     threading.Thread(target=_end_with_input, daemon=True).start()
     server.run([listener])
 

@@ -6,23 +6,22 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing, suppress
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
-from time import monotonic, sleep
 
 import httpx2
-import psutil
 import pytest
 
 from database.embedded import attach
 from gateway import children
 from tests.conftest import Database
 from tests.given import SECRET
+from tests.processes import said, started, wait_for
+from tests.waiting import PATIENCE
 
 GATEWAY = str(Path(sys.executable).with_name("gateway"))
-SOON = 60.0
 MARK = "somebody-elses-code-ran"
 
 
@@ -50,41 +49,16 @@ def free_port() -> int:
     return port
 
 
-@contextmanager
-def started(folder: Path, *arguments: str, **given: str) -> Iterator[subprocess.Popen[str]]:
-    """A command that stays, in this folder; killed at the end, with all its children."""
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [GATEWAY, *arguments], cwd=folder, env=environment(**given), stdout=log, stderr=log, text=True
-        )
-    try:
-        yield process
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            for each in (*psutil.Process(process.pid).children(recursive=True), process):
-                each.kill()
-        process.wait()
+def gateway(log: Path, *arguments: str, **given: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """A command that stays, in its log's folder."""
+    return started([GATEWAY, *arguments], log, environment(**given))
 
 
-def serves(port: int, process: subprocess.Popen[str], log: Path) -> None:
-    """Waits until the port answers."""
-    until = monotonic() + 2 * SOON
-    while True:
-        with suppress(httpx2.HTTPError):
-            if httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                return
-        assert process.poll() is None, log.read_text()
-        assert monotonic() < until, log.read_text()
-        sleep(0.1)
-
-
-def says(words: str, process: subprocess.Popen[str], log: Path) -> None:
-    """Waits until a line with these words is in its log."""
-    until = monotonic() + 2 * SOON
-    while words not in log.read_text():
-        assert process.poll() is None, log.read_text()
-        assert monotonic() < until, log.read_text()
-        sleep(0.1)
+def serves(port: int) -> bool:
+    """Whether the port answers."""
+    with suppress(httpx2.HTTPError):
+        return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE).status_code == 200
+    return False
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -92,8 +66,9 @@ def test_a_server_runs_nothing_that_lies_in_the_current_folder(
     database: Database, strangers: Path, workers: str
 ) -> None:
     port = free_port()
-    with started(strangers, "serve", "--workers", workers, DATABASE_URL=database.dsn, PORT=str(port)) as process:
-        serves(port, process, strangers / "log")
+    log = strangers / "log"
+    with gateway(log, "serve", "--workers", workers, DATABASE_URL=database.dsn, PORT=str(port)) as process:
+        wait_for(lambda: serves(port), process, log)
     assert not (strangers / MARK).exists()
 
 
@@ -103,7 +78,7 @@ def test_a_worker_and_the_commands_run_nothing_that_lies_in_the_current_folder(
     for command in (["--version"], ["settings"], ["migrate"], ["worker", "--drain"], ["reconcile"], ["doctor"]):
         ended = subprocess.run(
             [GATEWAY, *command], cwd=strangers, env=environment(DATABASE_URL=empty_database.dsn), capture_output=True,
-            text=True, timeout=2 * SOON,
+            text=True, timeout=PATIENCE,
         )  # fmt: skip
         assert ended.returncode == (1 if command == ["doctor"] else 0), ended.stderr  # it has no users
     assert not (strangers / MARK).exists()
@@ -113,18 +88,19 @@ def test_the_demo_and_its_worker_run_nothing_that_lies_in_the_current_folder(str
     # Open to the user that PostgreSQL runs as; pytest's folders are closed to others.
     with tempfile.TemporaryDirectory(prefix="gateway-starting-") as name:
         Path(name).chmod(0o711)
-        with started(strangers, "demo", "--port", str(free_port()), "--data-dir", f"{name}/demo") as process:
-            says("Analysing", process, strangers / "log")
-            says("working", process, Path(name, "demo", "worker.log"))
+        log, worker_log = strangers / "log", Path(name, "demo", "worker.log")
+        with gateway(log, "demo", "--port", str(free_port()), "--data-dir", f"{name}/demo") as process:
+            wait_for(lambda: "Analysing" in said(log), process, log)
+            wait_for(lambda: worker_log.exists() and "working" in said(worker_log), process, log)
             process.terminate()
-            assert process.wait(SOON) == 0
+            assert process.wait(PATIENCE) == 0
         assert attach(Path(name, "demo", "postgres")) is None
     assert not (strangers / MARK).exists()
 
 
 def test_by_python_the_program_runs_from_any_folder_too(strangers: Path) -> None:
     by_python = [sys.executable, "-P", "-m", "gateway", "--version"]
-    said = subprocess.run(by_python, cwd=strangers, capture_output=True, text=True, timeout=SOON)
+    said = subprocess.run(by_python, cwd=strangers, capture_output=True, text=True, timeout=PATIENCE)
     assert said.stdout == f"gateway {version('voice-analytics-gateway')}\n"
     assert not (strangers / MARK).exists()
 
@@ -133,7 +109,7 @@ def test_without_the_flag_python_runs_files_by_our_names_no_more_than_with_it(tm
     for name in ("database", "resolvers", "rest_compat", "enrichment", "asyncpg", "structlog"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(77)\n")
     by_python = [sys.executable, "-m", "gateway", "--version"]
-    said = subprocess.run(by_python, cwd=tmp_path, capture_output=True, text=True, timeout=SOON)
+    said = subprocess.run(by_python, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert said.stdout == f"gateway {version('voice-analytics-gateway')}\n"
 
 
@@ -143,16 +119,22 @@ def test_children_are_started_in_the_one_way_that_minds_no_folder() -> None:
     assert [path for path in modules if "sys.executable" in path.read_text("utf-8")] == [Path(children.__file__)]
 
 
-def test_workers_that_never_stay_are_given_up_with_words_and_a_code(tmp_path: Path) -> None:
-    """Here because they may open no more files than they need to begin."""
-    limited = f"ulimit -n 12; exec {GATEWAY} serve --workers 2"
+def test_workers_that_never_serve_are_given_up_with_words_and_a_code(tmp_path: Path) -> None:
+    """However long they took until they failed."""
+    program = """
+import sys
+from gateway import cli, workers
+workers.SHORT_LIFE_SECONDS = 0
+workers.python = lambda *_: [sys.executable, "-c", "raise SystemExit(3)"]
+cli.app(["serve", "--workers", "2"])
+"""
     ended = subprocess.run(
-        ["/bin/sh", "-c", limited],
+        [sys.executable, "-c", program],
         cwd=tmp_path,
         env=environment(DATABASE_URL="postgresql://u@127.0.0.1:1/d", PORT=str(free_port())),
         capture_output=True,
         text=True,
-        timeout=4 * SOON,
+        timeout=PATIENCE,
     )
     assert ended.returncode == 1, ended.stderr
     assert "workers.given_up" in ended.stderr.splitlines()[-1]
@@ -163,12 +145,9 @@ def test_workers_that_never_stay_are_given_up_with_words_and_a_code(tmp_path: Pa
 def test_what_is_stopped_ends_with_code_0(
     database: Database, tmp_path: Path, command: list[str], number: signal.Signals
 ) -> None:
-    port = free_port()
-    with started(tmp_path, *command, DATABASE_URL=database.dsn, PORT=str(port)) as process:
-        if command[0] == "serve":
-            serves(port, process, tmp_path / "log")
-        else:
-            says("working", process, tmp_path / "log")
+    port, log = free_port(), tmp_path / "log"
+    with gateway(log, *command, DATABASE_URL=database.dsn, PORT=str(port)) as process:
+        wait_for(lambda: serves(port) if command[0] == "serve" else "working" in said(log), process, log)
         process.send_signal(number)
-        assert process.wait(SOON) == 0
-    assert "Traceback" not in (tmp_path / "log").read_text()
+        assert process.wait(PATIENCE) == 0
+    assert "Traceback" not in said(log)
