@@ -17,7 +17,8 @@ class Turns:
     """A semaphore whose free places go round among those who wait for them.
 
     Somebody with a hundred requests delays another's single one by no more than one of them; and somebody with more
-    than `burst` of them waiting is refused at once, before any work is done for it.
+    than `burst` of them waiting is refused at once, before any work is done for it. A place that is left is free in the
+    event loop's next round: work that awaits nothing would else have it any number of times in one.
     """
 
     def __init__(self, at_once: int, burst: int) -> None:
@@ -40,7 +41,7 @@ class Turns:
         try:
             yield
         finally:
-            self._leave()
+            asyncio.get_running_loop().call_soon(self._pass_on)
 
     async def _called(self, who: Hashable) -> None:
         line = self._waiting.get(who, deque())
@@ -53,14 +54,14 @@ class Turns:
             await place
         except asyncio.CancelledError:
             if not place.cancelled():
-                self._leave()  # it was given to one who has just gone
+                self._pass_on()  # it was given to one who has just gone
             elif place in line:
                 line.remove(place)
                 if not line:
                     del self._waiting[who]
             raise
 
-    def _leave(self) -> None:
+    def _pass_on(self) -> None:
         """Gives a place to whoever's turn it is; their next one comes after everybody else's."""
         while self._waiting:
             who = next(iter(self._waiting))
@@ -90,7 +91,6 @@ class Slices:
                 nonlocal began
                 if perf_counter() - began < SLICE_SECONDS:
                     return
-                await asyncio.sleep(0)  # holding the place, or all who come would have it in one round
                 await held.aclose()
                 await held.enter_async_context(self._turns.turn(who))
                 began = perf_counter()

@@ -72,6 +72,22 @@ async def test_those_who_wait_are_let_in_user_by_user() -> None:
     assert await work.finish() == ["a0", "a1", "b0", "c0", "a2", "b1", "a3", "a4", "a5"]
 
 
+async def test_work_that_awaits_nothing_has_each_place_once_in_a_round_of_the_loop() -> None:
+    turns, done, in_rounds = Turns(2, 100), list[str](), list[int]()
+
+    async def work(who: str) -> None:
+        async with turns.turn(who):
+            done.append(who)
+
+    asked = [asyncio.create_task(work(who)) for who in "aaaaaaab"]
+    while not all(task.done() for task in asked):
+        before = len(done)
+        await asyncio.sleep(0)
+        in_rounds.append(len(done) - before)
+    assert max(in_rounds) == 2
+    assert done.index("b") < 4
+
+
 async def test_a_burst_is_refused_and_takes_nothing_from_others() -> None:
     work = Work(Turns(1, 3))
     await work.come("a0", "a1", "a2", "a3")
