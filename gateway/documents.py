@@ -35,9 +35,9 @@ SHORT = 1_000
 """Characters of a document that is checked within a millisecond or two."""
 MOST_VALUES = 500
 """Arguments, variables, items and fields of values: a dashboard has some tens."""
-BYTES_OF_DOCUMENT, BYTES_OF_TOKEN, BYTES_OF_FAULT = 3_000, 650, 1_500
-"""What is counted for a document beside its text, for each of its tokens, and for each of its faults: no less than
-they take in memory."""
+BYTES_OF_DOCUMENT, BYTES_OF_TOKEN, BYTES_OF_FAULT, BYTES_OF_HASH = 3_000, 650, 1_500, 1_000
+"""What is counted for a document beside its text, for each of its tokens, for each of its faults, and for a hash that
+it was registered under: no less than they take in memory."""
 
 _KINDS = {OperationType.MUTATION: "mutation", OperationType.SUBSCRIPTION: "subscription"}
 _INSTEAD = {
@@ -67,6 +67,14 @@ class Checked:
         return name in self.names if name else len(self.names) == 1
 
 
+@dataclass(eq=False)
+class Registered:
+    """A document that is found by the hash of its text."""
+
+    checked: Checked
+    entry: Entry | None = None
+
+
 class Documents:
     """Knows the documents asked most recently, by their texts, and by their hashes where these were registered."""
 
@@ -79,7 +87,7 @@ class Documents:
         self._thread = ThreadPoolExecutor(1, "documents")
         self._good: dict[str, Checked] = {}
         self._bad: dict[bytes, Checked] = {}
-        self._by_hash: dict[str, Checked] = {}
+        self._by_hash: dict[str, Registered] = {}
 
     async def of(self, text: str, viewer: Viewer) -> Checked:
         """The document of a text, checked now if it is not known, at the expense of the viewer's agency.
@@ -121,13 +129,17 @@ class Documents:
 
     def registered(self, sha256: str) -> Checked | None:
         """The document that was registered under this hash, while it is remembered."""
-        return self._by_hash.get(sha256)
+        if (known := self._by_hash.get(sha256)) is None:
+            return None
+        self._memory.use(known.entry)
+        return known.checked
 
     def register(self, sha256: str, checked: Checked) -> None:
         """Has a document found by the hash of its text, from now on and while it is remembered."""
         if checked.entry is not None and checked.document is not None and sha256 not in self._by_hash:
-            self._by_hash[sha256] = checked
-            self._memory.keep(checked.entry.owner, 300, partial(self._by_hash.pop, sha256), checked.entry)
+            known = self._by_hash[sha256] = Registered(checked)
+            forget = partial(self._by_hash.pop, sha256)
+            known.entry = self._memory.keep(checked.entry.owner, BYTES_OF_HASH, forget, checked.entry)
 
     def _check(self, text: str) -> Checked:
         most_tokens = self._settings.graphql_max_tokens

@@ -100,6 +100,20 @@ async def _planned(documents: Documents, operations: Operations, text: str, vari
     return checked
 
 
+async def test_a_hash_that_is_asked_for_is_used_as_its_document_is() -> None:
+    documents, operations, _ = _documents(200_000)
+    text = SHAPES["small"](0)
+    documents.register("its hash", await _planned(documents, operations, text, {}))
+    for number in range(1, 100):
+        await documents.of(SHAPES["small"](number), VIEWER)
+        named = documents.registered("its hash")
+        assert named is not None
+        assert named.text == text
+    for number in range(100, 200):
+        await documents.of(SHAPES["small"](number), VIEWER)
+    assert documents.registered("its hash") is None
+
+
 SHAPES: dict[str, Callable[[int], str]] = {
     "small": lambda number: f"{{ a{number}: overview {{ summary {{ totalCalls }} }} }}",
     "large": lambda number: f"{{ a{number}: timeseries {{ {whole('Timeseries')} }} }}",
@@ -130,6 +144,7 @@ async def test_what_is_counted_is_no_less_than_what_is_taken(shape: str, variabl
     async def ask(number: int) -> None:
         text = SHAPES[shape](number)
         checked = await documents.of(text, VIEWER)
+        documents.register(f"{number:064x}", checked)
         for each in range(variables if checked.document and checked.has_operation(None) else 0):
             await _planned(documents, operations, text, {"unused": str(UUID(int=each))})
 
