@@ -31,6 +31,7 @@ from strawberry.types.nodes import Selection, convert_selections
 
 from gateway.context import Context
 from gateway.documents import Checked
+from gateway.errors import TooManyRequests
 from gateway.memory import Entry, Memory
 from gateway.plans import STRAWBERRY, Complete, PlannedExecutor, Unplanned
 from gateway.rules import MOST_FAULTS
@@ -120,6 +121,8 @@ class Operations:
                         raise result
                     else:
                         data[root.name] = root.complete(result)
+        except TooManyRequests:
+            raise
         except Exception:  # noqa: BLE001  a value that no plan completes: located and worded by the standard executor
             return None
         return ExecutionResult(data=data, errors=errors or None)

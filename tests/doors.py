@@ -90,10 +90,10 @@ def check_error(response: httpx2.Response, status: int) -> str:
     return body["error"]
 
 
-def check_graphql_error(response: httpx2.Response, status: int, code: str) -> str:
+def check_graphql_error(response: httpx2.Response, status: int, code: str, media_type: str = "application/json") -> str:
     """A GraphQL answer that is nothing but one error with this code and the request's id. Gives the words."""
     assert response.status_code == status, response.text
-    check_manners(response)
+    check_manners(response, media_type)
     body = response.json()
     assert set(body) == {"errors"}
     (error,) = body["errors"]

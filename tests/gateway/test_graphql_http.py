@@ -3,7 +3,8 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -16,7 +17,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway import connections, graphql_http
+from gateway.errors import TooManyRequests
 from gateway.logs import with_request_id
+from gateway.turns import Slices
 from tests.conftest import Database, Postgres
 from tests.doors import House, check_graphql_error, check_manners, furnished
 from tests.given import SECRET, Given, token
@@ -770,3 +773,20 @@ def test_a_long_accept_header_is_read_and_not_remembered() -> None:
     assert graphql_http._liked.cache_info().currsize == 0
     assert graphql_http._media_type(b"*/*") == JSON
     assert graphql_http._liked.cache_info().currsize == 1
+
+
+async def test_an_answer_that_finds_no_turn_is_refused_and_not_made_once_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused() -> None:
+        raise TooManyRequests(1)
+
+    @asynccontextmanager
+    async def shared(*_: object) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        yield refused
+
+    query = "{ overview { summary { completedCalls } } }"
+    assert (await post(house, {"query": query})).status_code == 200  # is planned
+    monkeypatch.setattr(Slices, "shared", shared)
+    response = await post(house, {"query": query}, RESPONSE_JSON)
+    check_graphql_error(response, 429, "RATE_LIMITED", RESPONSE_JSON)
