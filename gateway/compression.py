@@ -72,9 +72,10 @@ class Compression:
             if held is not None:
                 start, held = held, None
                 body = b"" if message.get("more_body", False) else message.get("body", b"")
-                if len(body) >= LEAST_BYTES:
+                is_to_be_packed = bool(body) and is_taken(scope["state"]["headers"], len(body))
+                if (is_to_be_packed or len(body) >= LEAST_BYTES) and VARY not in start["headers"]:
                     start["headers"] = [*start["headers"], VARY]
-                if body and is_taken(scope["state"]["headers"], len(body)):
+                if is_to_be_packed:
                     start["headers"], message["body"] = await packed(start["headers"], body)
                 await send(start)
             await send(message)

@@ -93,8 +93,10 @@ async def test_an_answer_is_packed_for_whoever_takes_it_so(
 
 
 def vary(response: httpx2.Response) -> set[str]:
-    """What an answer depends on."""
-    return {name.strip().lower() for name in response.headers.get("vary", "").split(",")}
+    """What an answer depends on, each said once."""
+    names = [name.strip().lower() for name in response.headers.get("vary", "").split(",")]
+    assert len(names) == len(set(names))
+    return set(names)
 
 
 async def test_whatever_is_long_enough_is_packed_and_says_that_it_may_be(house: House) -> None:
@@ -126,6 +128,7 @@ async def test_what_is_short_is_sent_as_it_is_unless_nothing_else_is_taken(house
         assert "content-encoding" not in short.headers
         packed = await ask(house, path, headers={"Accept-Encoding": "gzip, identity;q=0"})
         assert packed.headers["content-encoding"] == "gzip"
+        assert "accept-encoding" in vary(packed)
         assert packed.content == short.content
 
 
