@@ -287,9 +287,10 @@ class Connection(HttpToolsProtocol):
         self._bounds.note(status.phrase.lower(), client=self.client)
         if not self._is_under_way:
             body = orjson.dumps({"error": _WORDS[status].format(self._bounds)})
+            later = "retry-after: 1\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
             head = (
                 f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
-                f"content-length: {len(body)}\r\naccess-control-allow-origin: *\r\nconnection: close\r\n\r\n"
+                f"content-length: {len(body)}\r\naccess-control-allow-origin: *\r\n{later}connection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
         self.transport.close()

@@ -213,6 +213,7 @@ async def test_where_every_connection_is_busy_one_more_is_refused_with_words(
             async with connected(house) as more:
                 received = await more.rest()
                 assert b"503 Service Unavailable" in received
+                assert b"\r\nretry-after: 1\r\n" in received
                 assert b"Too many connections" in received
             may_end.set()
             for client in (one, two, three):
@@ -443,7 +444,8 @@ async def test_answers_that_nobody_takes_have_one_bound_at_the_expense_of_the_us
         for client in abusers:
             with suppress(asyncio.IncompleteReadError, ConnectionError):
                 served += b"__schema" in await client.answer()
-        assert 0 < served < 6
+        # How many depends on how much the system holds of each.
+        assert 0 < served < len(abusers)
         assert {line["bound"] for line in logs if line["event"] == "connection.bound"} == {"answers that are not taken"}
 
 
