@@ -104,23 +104,26 @@ def _run(command: Sequence[str], venv: Path, part: str) -> None:
     # The pages are built by themselves, whenever their sources change.
     environment = {**os.environ, "GATEWAY_WEB": "off", "PYTHONUNBUFFERED": "1"}
     lines = []
+    is_late = threading.Event()
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace",
     ) as process:  # fmt: skip
-        late = threading.Timer(MOST_SECONDS, process.kill)
-        late.start()
+        limit = threading.Timer(MOST_SECONDS, lambda: (is_late.set(), process.kill()))
+        limit.start()
         for line in process.stdout or ():
             lines.append(line.rstrip())
             _show(line.strip())
         code = process.wait()
-        late.cancel()
+        limit.cancel()
     _show("")
     if code:
         said = "\n".join(line for line in lines if not line.lstrip().startswith(_BY_THE_WAY))
         meant = next((words for sign, words in _MEANINGS.items() if re.search(sign, said)), "")
-        if code < 0:
+        if is_late.is_set():
             meant = f"It was ended, as all is that takes more than {MOST_SECONDS} s. Then again: make {{target}}"
+        elif code < 0:
+            meant = f"It was killed (signal {-code}), perhaps for want of memory. Then again: make {{target}}"
         raise NotMade("\n".join(filter(None, (said[-4000:], _worded(meant, venv, part)))))
 
 

@@ -81,6 +81,13 @@ def test_an_environment_that_was_broken_off_is_made_whole(tmp_path: Path) -> Non
     )
 
 
+def test_a_command_that_is_killed_is_not_said_to_have_taken_too_long() -> None:
+    command = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    program = f"import environment as e, pathlib; e._run({command}, pathlib.Path('venv'), 'demo')"
+    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert "It was killed (signal 9), perhaps for want of memory." in killed.stderr
+
+
 @pytest.fixture
 def checkout(folder: Path) -> Path:
     """A checkout with an environment of its own, which takes what it needs from this one instead of from a network."""
