@@ -1,5 +1,7 @@
 """The filters change every number, stand in the address, and show nobody what is not theirs."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.async_api import Locator, expect
 
@@ -169,6 +171,19 @@ async def test_a_mistake_is_said_once_beside_the_days_and_not_asked_for(
     await dashboard.page.keyboard.press("Enter")
     await check(dashboard, 10, "?period=custom&start_date=2026-02-10&end_date=2026-02-16")
     await expect(said).to_have_count(0)
+
+
+async def test_what_is_chosen_before_the_page_is_painted_again_stands(visit: Visiting, office: Office) -> None:
+    dashboard = await visit(office.address, token=office.token)
+    await dashboard.page.clock.install(time=NOW)
+    await dashboard.shown()
+    # Nothing is painted, and no timer ends, while the clock stands.
+    await dashboard.page.clock.pause_at(NOW + timedelta(minutes=1))
+    await dashboard.page.get_by_role("radio", name="Custom").check(force=True)
+    await dashboard.page.get_by_label("From").fill("2026-02-10")
+    await dashboard.page.get_by_label("to", exact=True).fill("2026-02-16")
+    await dashboard.page.clock.resume()
+    await check(dashboard, 10, "?period=custom&start_date=2026-02-10&end_date=2026-02-16")
 
 
 async def test_half_a_day_is_no_mistake_until_it_is_left(dashboard: Visit) -> None:

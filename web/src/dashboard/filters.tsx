@@ -1,6 +1,6 @@
 /** What the numbers are narrowed to: the period, a range of days, a client, a campaign. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import type { DashboardQuery } from "../generated";
 import { named } from "./direction";
 import { RangeOfDays } from "./range_of_days";
@@ -17,7 +17,8 @@ type FiltersProps = {
 
 export function Filters({ view, choices, refused, onChange }: FiltersProps) {
   const [isPicking, setPicking] = useState(view.period === "CUSTOM");
-  useEffect(() => setPicking(view.period === "CUSTOM"), [view.period]);
+  // At once, or it might be after something was picked already.
+  useLayoutEffect(() => setPicking(view.period === "CUSTOM"), [view.period]);
 
   const campaigns = (choices?.campaigns ?? []).filter(({ clientId }) => !view.clientId || clientId === view.clientId);
   return (

@@ -1,6 +1,6 @@
 /** Two days to type or to pick: asked for when they are whole and in order, and their writer has paused or gone on. */
 
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { asSentence } from "./format";
 import { FIRST_DAY, isPlausible, LAST_DAY, mistakeIn } from "./range";
 import type { View } from "./view";
@@ -24,7 +24,8 @@ export function RangeOfDays({ view, refused, onChange }: RangeOfDaysProps) {
   const [mistake, setMistake] = useState<string | null>(null);
   const about = useId();
 
-  useEffect(() => {
+  // At once, or it might be after something was typed already.
+  useLayoutEffect(() => {
     const [first, last] = [view.startDate ?? "", view.endDate ?? ""];
     if (!from.current || !to.current || (from.current.value === first && to.current.value === last)) return;
     // Not by these fields, then: by Back, say.
