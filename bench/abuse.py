@@ -8,7 +8,7 @@ is alone, and memory has a bound.
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
+from itertools import product
 from time import perf_counter
 
 import httpx2
@@ -77,9 +77,11 @@ def _beside(one: Started, kind: str, abuser: Agency) -> tuple[list[float], int, 
 
 
 def _questions() -> Iterator[bytes]:
+    """None twice, as its answer would be kept."""
     last = datetime.now(UTC).date()
-    for days in cycle(range(14, 75)):
-        given = {"period": "CUSTOM", "startDate": f"{last - timedelta(days=days)}", "endDate": f"{last}"}
+    for to_day, from_day in product(range(15), range(15, STANDARD.days)):
+        days = [f"{last - timedelta(days=ago)}" for ago in (from_day, to_day)]
+        given = {"period": "CUSTOM", "startDate": days[0], "endDate": days[1]}
         variables = {**VARIABLES, "filters": given, "campaignsFilters": given}
         yield orjson.dumps({"query": DASHBOARD, "variables": variables})
 
