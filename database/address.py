@@ -17,7 +17,7 @@ SCHEME = r"(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?://"
 """What an address begins with. SQLAlchemy is told a driver behind the +."""
 USUAL_PORT = 5432
 
-SUPABASES_POOLER_PORT = 6543
+SUPABASE_POOLER_PORT = 6543
 
 _LOCAL = ("/run/postgresql", "/var/run/postgresql", "/tmp", "localhost")  # noqa: S108 - where sockets are
 _LONGEST_FOLDER_BYTES = 107 - len("/.s.PGSQL.65535")
@@ -262,4 +262,4 @@ def _query(host: str, port: int, rest: dict[str, str]) -> str:
 
 
 def _is_supabases_pooler(server: Server) -> bool:
-    return server.port == SUPABASES_POOLER_PORT and bool(_SUPABASES.fullmatch(server.host))
+    return server.port == SUPABASE_POOLER_PORT and bool(_SUPABASES.fullmatch(server.host))

@@ -26,8 +26,7 @@ Outcome = Answer | Sequence[Message]
 SOON_SECONDS = 0.01
 """A version that takes longer is not waited for by who has to read the numbers in any case."""
 
-
-_AWAY = status_of(Unavailable())
+_STATUS_AWAY = status_of(Unavailable())
 
 
 class _Flight(Enum):
@@ -169,7 +168,7 @@ class Answers:
                 told = outcome
                 self._shelf.put(context.viewer.agency_id, key, reached, read_at, outcome)
             else:
-                told = _Flight.AWAY if outcome[0]["status"] == _AWAY else _Flight.NOT_FOR_OTHERS
+                told = _Flight.AWAY if outcome[0]["status"] == _STATUS_AWAY else _Flight.NOT_FOR_OTHERS
             return outcome
         finally:
             del self._under_way[key, version]

@@ -174,7 +174,7 @@ async def _prepare(server: Server, data_dir: Path, seed: int) -> _Prepared:
         except MigrationError as error:
             if is_for_lack_of_room(server, error):
                 raise EmbeddedError(why_it_ended(server, error)) from None
-            raise MigrationError(f"{error} For the data of a demo of before, begin anew: make demo RESET=1") from None
+            raise MigrationError(f"{error} Data that another version made are replaced by: make demo RESET=1") from None
         async with _connected(server.dsn(DATABASE)) as database:
             filled = not await database.fetchval("select exists (select from agencies)")
             if filled:

@@ -11,7 +11,7 @@ import asyncpg
 from rich.table import Table
 from rich.text import Text
 
-from database.address import SUPABASES_POOLER_PORT, Address, read_address
+from database.address import SUPABASE_POOLER_PORT, Address, read_address
 from database.migrate import unapplied
 from database.reach import CANNOT_CONNECT, connect, lost_settings, way_to_server, why_unreachable
 from gateway.auth import LEEWAY_SECONDS
@@ -176,7 +176,7 @@ async def _reached(patient: _Patient) -> Finding:
 async def _pooler(patient: _Patient) -> Finding:
     way = await way_to_server(patient.connection, patient.address, CHECK_SECONDS)
     lost = None if way == "transaction" else await lost_settings(patient.address, CHECK_SECONDS)
-    supabase = way == "session" and any(server.port == SUPABASES_POOLER_PORT for server in patient.address.servers)
+    supabase = way == "session" and any(server.port == SUPABASE_POOLER_PORT for server in patient.address.servers)
     if patient.settings.database_pooler == "transaction":
         if way == "transaction" or lost or supabase:
             return Finding(True, "pooler", "One that needs DATABASE_POOLER=transaction, as is set.")

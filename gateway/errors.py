@@ -96,7 +96,7 @@ class WrongHash(AnalyticsError):
 
 
 class WrongMethod(AnalyticsError):
-    """A method that the path does not take."""
+    """A method that the path does not take, or by which no operation of this kind may come."""
 
     code = "METHOD_NOT_ALLOWED"
 

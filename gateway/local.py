@@ -1,14 +1,15 @@
-"""Whether all that is joined here is a developer's own: what everybody knows does no harm there."""
+"""Whether databases, issuers and the address listened to are all a developer's own machine: a secret that everybody
+knows does no harm there."""
 
 import ipaddress
 import re
 
 from database.address import Address
 
-SUPABASE_CLIS_PORT = 54322
+SUPABASE_CLI_PORT = 54322
 """Where the Supabase CLI publishes its database."""
 # What the CLI calls its containers, and what they are called by within its network.
-_SUPABASE_CLIS = re.compile(r"supabase_(db|pooler|kong)_[\w-]+|(db|pooler|api)\.supabase\.internal")
+_SUPABASE_CLI_CONTAINER = re.compile(r"supabase_(db|pooler|kong)_[\w-]+|(db|pooler|api)\.supabase\.internal")
 
 
 def is_loopback(host: str) -> bool:
@@ -22,9 +23,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_supabase_clis(host: str) -> bool:
+def is_supabase_cli_container(host: str) -> bool:
     """Whether a container of the Supabase CLI has this name."""
-    return _SUPABASE_CLIS.fullmatch(host.lower()) is not None
+    return _SUPABASE_CLI_CONTAINER.fullmatch(host.lower()) is not None
 
 
 def is_a_developers_own(databases: list[Address], issuers: list[str], listens_on: str) -> bool:
@@ -35,11 +36,11 @@ def is_a_developers_own(databases: list[Address], issuers: list[str], listens_on
     """
     servers = [server for each in databases for server in each.servers]
     from_container = all(
-        is_supabase_clis(each.host) or (each.host, each.port) == ("host.docker.internal", SUPABASE_CLIS_PORT)
+        is_supabase_cli_container(each.host) or (each.host, each.port) == ("host.docker.internal", SUPABASE_CLI_PORT)
         for each in servers
     )
     local_issuers = all(
-        is_loopback(each) or is_supabase_clis(each) or each == "host.docker.internal" for each in issuers
+        is_loopback(each) or is_supabase_cli_container(each) or each == "host.docker.internal" for each in issuers
     )
     return local_issuers and (
         from_container or (is_loopback(listens_on) and all(is_loopback(each.host) for each in servers))

@@ -1,5 +1,6 @@
 """What is said where nothing is: what there is instead, and first what was probably looked for."""
 
+import re
 from collections.abc import Collection, Mapping
 
 _HEALTH = "Whether the process lives is said at /livez, and whether it can answer at /readyz."
@@ -22,7 +23,7 @@ _MEANT: Mapping[str, Collection[str]] = {
     _HEALTH: ("health", "live", "alive", "ready", "readi", "ping", "status", "heartbeat"),
     _DESCRIBED: ("openapi", "swagger", "docs", "redoc", "schema"),
 }
-"""What is said of paths that have one of the words in them. The first that fits counts."""
+"""What is said of paths in which a word begins so. The first that fits counts."""
 _EXACT: Mapping[str, str] = {
     "/": f"The dashboard is not served here (DASHBOARD=off). {_REST}",
     "/schema.graphql": "The schema is not shown here: SDL=on, or INTROSPECTION=on, shows it.",
@@ -34,5 +35,5 @@ def words(path: str) -> str:
     if said := _EXACT.get(path):
         return said
     path = path.lower()
-    meant = (said for said, words in _MEANT.items() if any(word in path for word in words))
+    meant = (said for said, signs in _MEANT.items() if any(re.search(rf"\b{sign}", path) for sign in signs))
     return next(meant, f"Nothing is here. {_REST}")

@@ -18,10 +18,7 @@ class Published:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answers a GET or HEAD."""
-        asked = scope["state"]["headers"]
-        if self._answer.is_to_be_packed(asked):
-            await self._answer.pack()
-        await self._answer.send(asked, send)
+        await self._answer.send(scope["state"]["headers"], send)
 
     @cached_property
     def _answer(self) -> Answer:

@@ -137,7 +137,7 @@ class Query:
         return await profile(info.context.reader, ReportFilters().resolve(info.context.today))
 
 
-class Enum(CustomGraphQLEnumType):
+class ListingEnum(CustomGraphQLEnumType):
     """Strawberry's, which says of a value that is none of its own which there are, instead of guessing."""
 
     def coerce_input_value(self, input_value: str, hide_suggestions: bool = True) -> Any:  # noqa: ARG002
@@ -176,5 +176,5 @@ def build_schema(extensions: Iterable[Any] = ()) -> Schema:
     )
     for kind in schema._schema.type_map.values():
         if isinstance(kind, CustomGraphQLEnumType):
-            kind.__class__ = Enum
+            kind.__class__ = ListingEnum  # Strawberry has no way to say of which class its enums are
     return schema

@@ -215,8 +215,7 @@ _RESPONSES: Mapping[str, Any] = {
     "Unavailable": _error(
         "The database is away or too slow.", {"error": "The answer took longer than 10 s"}, "Retry-After"
     ),
-    "RefusedHead": {"description": "As for GET, without a body.", "headers": _named(*_ALWAYS)},
-    "FailedHead": {"description": "As for GET, without a body.", "headers": _named(*_ALWAYS)},
+    "ErrorOfHead": {"description": "As for GET, without a body.", "headers": _named(*_ALWAYS)},
 }
 _OF_GET: Mapping[str, str] = {
     "304": "NotModified",
@@ -229,7 +228,7 @@ _OF_GET: Mapping[str, str] = {
     "500": "ServerError",
     "503": "Unavailable",
 }
-_OF_HEAD: Mapping[str, str] = {"304": "NotModified", "4XX": "RefusedHead", "5XX": "FailedHead"}
+_OF_HEAD: Mapping[str, str] = {"304": "NotModified", "4XX": "ErrorOfHead", "5XX": "ErrorOfHead"}
 
 
 def _references(responses: Mapping[str, str]) -> dict[str, Schema]:

@@ -24,8 +24,6 @@ from rest_compat.params import Params
 
 PREFIX = "/functions/v1/dashboard-"
 STATUSES = tuple(status for status in BatchStatus if status is not BatchStatus.CANCELLED)
-
-
 Report = Callable[[Reader, Filters, Params], Awaitable[Any]]
 
 
