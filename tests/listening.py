@@ -7,6 +7,19 @@ from contextlib import asynccontextmanager
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+def page(content: bytes) -> Serve:
+    """Answers whatever is asked with one page."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(content)}\r\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"{head}Connection: close\r\n\r\n".encode() + content)
+        await writer.drain()
+        writer.close()
+
+    return serve
+
+
 @asynccontextmanager
 async def listening(serve: Serve) -> AsyncIterator[str]:
     """Serves each connection until the block ends, then breaks off what hangs; gives the server's address."""

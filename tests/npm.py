@@ -4,14 +4,13 @@ Where there is no Node, or no way to npm's registry, tests are skipped and say s
 """
 
 import fcntl
+import json
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
-
+from tests.missing import cannot
 from web.build import INSTALL_SECONDS, OLDEST_NODE, find_node, npm_of
 
 
@@ -59,8 +58,11 @@ def environment(node: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, **quiet}
 
 
-def cannot(reason: str) -> NoReturn:
-    """Skips, or fails in CI."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+def assert_pinned(folder: Path) -> None:
+    """A folder's lock file has a checksum for each package, and no address to bring it from."""
+    text = (folder / "package-lock.json").read_text("utf-8")
+    assert '"resolved"' not in text
+    packages = {name: each for name, each in json.loads(text)["packages"].items() if name}
+    assert packages
+    # A package inside of another's archive has that one's.
+    assert [name for name, each in packages.items() if "integrity" not in each and not each.get("inBundle")] == []

@@ -9,6 +9,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from inspect import isawaitable
+from typing import Any
+
+import pytest
 
 PATIENCE = 300.0
 """Seconds after which what is waited for does not come any more."""
@@ -42,3 +45,16 @@ def wait_until(condition: Callable[[], object]) -> None:
         if time.monotonic() > end:
             raise TimeoutError
         time.sleep(_PAUSE)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> list[None]:
+    """As many entries as there are calls of a method from now on."""
+    calls: list[None] = []
+    method = getattr(kind, name)
+
+    def counting(*given: Any) -> Any:
+        calls.append(None)
+        return method(*given)
+
+    monkeypatch.setattr(kind, name, counting)
+    return calls

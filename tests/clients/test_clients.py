@@ -3,58 +3,35 @@
 Where there is no Chromium or no Node the tests are skipped, but never in CI (the variable CI): there it is missing.
 """
 
-import asyncio
-import fcntl
 import json
-import os
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, Request
 
+from tests import listening, npm
 from tests.conftest import Postgres
 from tests.doors import House, furnished
 from tests.given import NOW, token
-from tests.listening import listening
+from tests.missing import cannot
 from tests.pages.chromium import HOW, chromium, find_chromium
-from web import build
+from tests.waiting import PATIENCE
 
 FOLDER = Path(__file__).parent
-BUNDLE = FOLDER / "node_modules" / ".built" / "clients.js"
+BUNDLING = ("--bundle", "--format=iife", "--log-level=warning")
 PERIODS = ["TODAY", "LAST_7_DAYS", "TODAY"]
 
 
-def _missing(what: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="session")
-def bundle() -> bytes:
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The clients as a page loads them, brought from npm and put together."""
-    node = build.find_node()
-    if node is None:
-        _missing(f"no Node that is new enough was found; pip install '{build.NODE_PACKAGE}'")
-    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    # xdist's workers bring and build them one after the other, the second finding nothing to do.
-    with (FOLDER / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        steps = [["run", "build"]]
-        installed, locked = FOLDER / "node_modules" / ".package-lock.json", FOLDER / "package-lock.json"
-        if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-            steps.insert(0, ["ci", "--no-fund", "--no-audit", "--loglevel=error"])
-        for step in steps:
-            done = subprocess.run(
-                [*build.npm_of(node), *step], cwd=FOLDER, env=environment, capture_output=True, text=True
-            )
-            if done.returncode:
-                pytest.fail(f"npm {' '.join(step)} failed: {done.stderr or done.stdout}")
-        return BUNDLE.read_bytes()
+    built = tmp_path_factory.mktemp("clients") / "clients.js"
+    packages = npm.installed(FOLDER)
+    done = packages.run("esbuild/bin/esbuild", FOLDER / "clients.js", *BUNDLING, f"--outfile={built}")
+    assert done.returncode == 0, done.stdout
+    return built.read_bytes()
 
 
 @pytest.fixture
@@ -71,7 +48,7 @@ async def browser() -> AsyncIterator[Browser]:
     """It runs for all of these tests."""
     executable = find_chromium()
     if executable is None:
-        _missing(HOW)
+        cannot(HOW)
     async with chromium(executable) as started:
         yield started
 
@@ -81,15 +58,9 @@ async def page(bundle: bytes, browser: Browser) -> AsyncIterator[Page]:
     """A page of an application, on a port of its own."""
     content = b"<!doctype html><title>An application</title><script>" + bundle + b"</script>"
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(content)}\r\n"
-        writer.write(f"{head}Connection: close\r\n\r\n".encode() + content)
-        await writer.drain()
-        writer.close()
-
-    async with listening(serve) as address:
+    async with listening.listening(listening.page(content)) as address:
         opened = await browser.new_page()
+        opened.set_default_timeout(PATIENCE * 1_000)
         await opened.goto(address)
         yield opened
         await opened.close()
@@ -142,6 +113,4 @@ async def test_a_clients_error_is_the_gateways(page: Page, house: House, library
 
 
 def test_the_lock_file_has_a_checksum_for_each_package_and_no_address() -> None:
-    text = (FOLDER / "package-lock.json").read_text("utf-8")
-    assert '"resolved"' not in text
-    assert [name for name, each in json.loads(text)["packages"].items() if name and "integrity" not in each] == []
+    npm.assert_pinned(FOLDER)

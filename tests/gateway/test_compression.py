@@ -20,6 +20,7 @@ from gateway.memory import Memory
 from tests.conftest import Postgres
 from tests.doors import House, furnished
 from tests.given import NOW, token
+from tests.waiting import PATIENCE
 
 LONG, SHORT = "/functions/v1/dashboard-timeseries", "/functions/v1/dashboard-funnel"
 """An answer that is worth packing and one that is not."""
@@ -27,6 +28,8 @@ DAYS = 60
 DOCUMENT = "{ timeseries(filters: {period: LAST_90_DAYS}) { data { date totalCalls connectedCalls failedCalls } } }"
 PACKED = {"Accept-Encoding": "gzip"}
 PLAIN = {"Accept-Encoding": "identity"}
+
+pytestmark = pytest.mark.usefixtures("versions_in_time")
 
 
 @pytest.fixture(scope="module")
@@ -222,14 +225,14 @@ async def test_one_that_hangs_up_takes_the_packing_from_nobody(house: House, mon
 
     def held(body: bytes) -> bytes:
         begun.set()
-        go_on.wait(30)
+        go_on.wait(PATIENCE)
         return pack(body)
 
     asked: dict[str, Any] = {"method": "POST", "json": {"query": f"{LARGE} # packed for two"}}
     plain = await ask(house, "/graphql", **asked, headers=PLAIN)
     monkeypatch.setattr(compression, "_pack", held)
     first, second = [asyncio.create_task(ask(house, "/graphql", **asked, headers=PACKED)) for _ in range(2)]
-    await asyncio.to_thread(begun.wait, 30)
+    assert await asyncio.to_thread(begun.wait, PATIENCE)
     first.cancel()
     assert (await ask(house, SHORT)).status_code == 200  # meanwhile everybody else is answered
     go_on.set()

@@ -27,7 +27,7 @@ from tests.conftest import Postgres
 from tests.doors import House, furnished
 from tests.given import token
 from tests.running import settings_for
-from tests.waiting import LONG, PATIENCE, until
+from tests.waiting import LONG, PATIENCE, counted, until
 
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n"
 ALIVE = b'{"status":"alive"}'
@@ -100,19 +100,6 @@ def posting(user: UUID, length: int) -> bytes:
         f"POST /graphql HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token(user)}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
-
-
-def counted(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> list[None]:
-    """As many entries as there are calls of a method from now on."""
-    calls: list[None] = []
-    method = getattr(kind, name)
-
-    def counting(*given: Any) -> Any:
-        calls.append(None)
-        return method(*given)
-
-    monkeypatch.setattr(kind, name, counting)
-    return calls
 
 
 @pytest.mark.parametrize(

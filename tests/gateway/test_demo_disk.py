@@ -4,45 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from gateway.demo_data import NEEDED_MB
+from tests.gateway.disks import disk, mount
 from tests.processes import said, started, wait_for
-from tests.waiting import PATIENCE, wait_until
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that the user PostgreSQL runs as may enter; pytest's own is closed to others."""
-    with tempfile.TemporaryDirectory(prefix="gateway-demo-disk-") as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
-
-
-def mount(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["/bin/mount", *map(str, arguments)], capture_output=True, text=True)
-
-
-@contextmanager
-def disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A small disk of its own, where this machine lets one have it."""
-    place = folder / "disk"
-    place.mkdir()
-    if (
-        not Path("/bin/mount").exists()
-        or mount("-t", "tmpfs", "-o", f"size={megabytes}m,mode=0711", "none", place).returncode
-    ):
-        pytest.skip("only who may mount a disk can try a full one")
-    try:
-        yield place
-    finally:
-        wait_until(lambda: subprocess.run(["/bin/umount", place], capture_output=True).returncode == 0)
+from tests.waiting import PATIENCE
 
 
 def demo(data_dir: Path, log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.test_demo_disk import disk, folder, mount, wait_for
-
-__all__ = ["folder"]
+from tests.gateway.disks import disk, mount
+from tests.processes import wait_for
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
-SECONDS = 300
 NOBODY = 54_321
 """A user of whom this machine knows nothing."""
 # Nothing is brought from anywhere: the index is a port where nobody listens.
@@ -37,7 +36,7 @@ def environment(**given: str) -> Mapping[str, str]:
 
 def make_environment(venv: Path, *prefix: str) -> subprocess.CompletedProcess[str]:
     command = [*prefix, sys.executable, ROOT / "environment.py", venv, "demo"]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("prefix", [[], ["unshare", "--net"]])
@@ -108,7 +107,7 @@ def checkout(folder: Path) -> Path:
 
 def make(place: Path, *targets: str) -> subprocess.CompletedProcess[str]:
     command = ["make", *targets, f"PYTHON={sys.executable}"]
-    made = subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    made = subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True, timeout=PATIENCE)
     assert made.returncode == 0, made.stdout + made.stderr
     return made
 
@@ -143,7 +142,7 @@ def test_a_checkout_that_is_moved_or_copied_goes_on_where_it_is_without_a_networ
         wait_for(lambda: "Bringing the tables up to date" in log.read_text(), demo, log)
     finally:
         demo.send_signal(signal.SIGTERM)
-        demo.wait(60)
+        demo.wait(PATIENCE)
 
 
 def test_who_has_no_home_is_given_one_beside_the_environment() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway import connections, graphql_http
+from gateway.door import Door
 from gateway.errors import TooManyRequests
 from gateway.logs import with_request_id
 from gateway.turns import Slices
@@ -24,7 +25,7 @@ from tests.conftest import Database, Postgres
 from tests.doors import House, check_graphql_error, check_manners, furnished
 from tests.given import SECRET, Given, token
 from tests.running import Running, running, settings_for
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, counted, until
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
@@ -337,13 +338,15 @@ async def test_a_body_beyond_the_limit_gets_413_whether_or_not_it_says_its_lengt
         check_graphql_error(answer, 401, "UNAUTHENTICATED")
 
 
-async def test_a_client_that_hangs_up_while_sending_is_no_fault_of_ours(house: House, logs: list[Any]) -> None:
-    url = house.gateway.http.base_url
+async def test_a_client_that_hangs_up_while_sending_is_no_fault_of_ours(
+    house: House, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, entered = house.gateway.http.base_url, counted(monkeypatch, Door, "__call__")
     _, writer = await asyncio.open_connection(url.host, url.port)
     head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: 1000\r\n"
     writer.write(f"{head}Authorization: Bearer {token(house.owner)}\r\nX-Request-Id: hung-up\r\n\r\n{{".encode())
     await writer.drain()
-    await asyncio.sleep(0.2)
+    await until(lambda: entered)
     writer.close()
     await until(lambda: any(entry["request_id"] == "hung-up" for entry in logs))
     assert [entry["event"] for entry in logs] == ["request"]

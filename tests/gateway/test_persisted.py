@@ -19,6 +19,8 @@ QUERY = "query Calls($f: ReportFilters!) { overview(filters: $f) { summary { tot
 VARIABLES = {"f": {"period": "TODAY"}}
 THREE = {"data": {"overview": {"summary": {"totalCalls": 3}}}}
 
+pytestmark = pytest.mark.usefixtures("versions_in_time")
+
 
 @pytest.fixture
 async def house(server: Postgres) -> AsyncIterator[House]:

@@ -59,6 +59,7 @@ async def test_a_dashboard_that_is_off_says_so(database: Database) -> None:
         assert "/graphql" in words
 
 
+@pytest.mark.usefixtures("versions_in_time")
 async def test_graphql_with_a_slash_is_graphql(database: Database, given: Given) -> None:
     agency = await given.agency()
     await given.calls(agency, 2)

@@ -1,14 +1,14 @@
 """A page of another origin in a real browser: its client's headers pass, and it reads answers, errors and timings."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.listening import listening
+from tests.listening import listening, page
 from tests.pages.conftest import Office
+from tests.waiting import PATIENCE
 
 _PAGE = b"<!doctype html><title>Elsewhere</title>"
 _ASK = """async ([address, method, headers, body]) => {
@@ -30,28 +30,21 @@ CLIENT = {
 }
 
 
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(_PAGE)}\r\nConnection: close\r\n\r\n"
-    writer.write(head.encode() + _PAGE)
-    await writer.drain()
-    writer.close()
-
-
 @pytest.fixture
 async def elsewhere(browser: Browser) -> AsyncIterator[Page]:
     """A page whose origin is not the gateway's."""
-    async with listening(_serve) as address:
-        page = await browser.new_page()
-        await page.goto(address)
-        yield page
-        await page.close()
+    async with listening(page(_PAGE)) as address:
+        opened = await browser.new_page()
+        opened.set_default_timeout(PATIENCE * 1_000)
+        await opened.goto(address)
+        yield opened
+        await opened.close()
 
 
-async def ask(page: Page, office: Office, path: str, method: str = "GET", **more: Any) -> dict[str, Any]:
+async def ask(tab: Page, office: Office, path: str, method: str = "GET", **more: Any) -> dict[str, Any]:
     """What a script of the page learns."""
     headers = {"Authorization": f"Bearer {office.token}", **CLIENT, **more.get("headers", {})}
-    answer: dict[str, Any] = await page.evaluate(_ASK, [f"{office.address}{path}", method, headers, more.get("body")])
+    answer: dict[str, Any] = await tab.evaluate(_ASK, [f"{office.address}{path}", method, headers, more.get("body")])
     return answer
 
 

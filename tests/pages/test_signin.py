@@ -1,6 +1,5 @@
 """The ways in: the demo's token, one that is pasted, and Supabase's e-mail and password. No token leaves its tab."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from tests.pages.conftest import Office, Visiting, address_of
 from tests.pages.supabase import EMAIL, PASSWORD, PUBLISHABLE_KEY, Supabase, supabase
 from tests.pages.visit import REFRESH_MS, Visit
 from tests.running import Running, running, settings_for
-from tests.waiting import PATIENCE
+from tests.waiting import until
 
 REFUSED = "status of 40[01]"
 """What the browser itself says of an answer that it was to expect."""
@@ -227,9 +226,7 @@ async def test_a_token_that_only_the_viewers_slow_clock_finds_good_is_renewed(
 
     await dashboard.page.route("**/graphql?*", later)
     await dashboard.page.clock.fast_forward(REFRESH_MS)
-    async with asyncio.timeout(PATIENCE):
-        while len(dashboard.statuses()) < 3:
-            await asyncio.sleep(0.02)
+    await until(lambda: len(dashboard.statuses()) >= 3)
     await expect(dashboard.key_figure("Calls")).to_have_text("20")
     await expect(dashboard.page.get_by_label("Password")).to_have_count(0)
     assert dashboard.statuses()[1:] in ([401, 304], [401, 200])

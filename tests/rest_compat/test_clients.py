@@ -16,6 +16,7 @@ from tests import npm
 from tests.conftest import Postgres
 from tests.doors import REPORTS, House, furnished
 from tests.given import token
+from tests.missing import cannot
 from tests.npm import Packages
 
 FOLDER = Path(__file__).parent / "clients"
@@ -57,11 +58,7 @@ async def document(house: House, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_what_is_installed_is_pinned_and_names_no_registry() -> None:
-    text = (FOLDER / "package-lock.json").read_text("utf-8")
-    assert '"resolved"' not in text
-    packages = json.loads(text)["packages"]
-    assert len(packages) > 100
-    assert [name for name, each in packages.items() if name and "integrity" not in each] == []
+    npm.assert_pinned(FOLDER)
     pins = (FOLDER / "requirements.txt").read_text("utf-8").splitlines()
     assert all(re.match(r"[\w-]+==[\w.]+( ;|$)", pin) for pin in pins)
 
@@ -95,7 +92,7 @@ async def rest_client(document: Path, tmp_path: Path) -> Path:
     """The folder of a package `rest_client`, made from the document."""
     status, out = await in_python("openapi-python-client", "--version")
     if status:
-        npm.cannot(f"the Python client's packages cannot be had: {out}")
+        cannot(f"the Python client's packages cannot be had: {out}")
     config = tmp_path / "config.yaml"
     config.write_text("post_hooks: []")
     made = ("--path", document, "--output-path", tmp_path / "rest_client", "--meta", "none", "--config", config)
