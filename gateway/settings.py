@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from database.address import AddressError, read_address
+from database.address_parameters import MOST_CONNECTIONS
 from gateway.errors import SettingsError
 from gateway.local import is_a_developers_own
 
@@ -82,7 +83,7 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(
         default=8,
         ge=1,
-        le=200,
+        le=MOST_CONNECTIONS,
         description="Connections at most, by process. More than twice the database's cores only adds latency.",
     )
     database_replica_urls: Annotated[
