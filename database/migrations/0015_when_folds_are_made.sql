@@ -180,12 +180,15 @@ declare
     checked bigint;
     repaired bigint := 0;
     one uuid;
+    was_held boolean := false;
     failures text[] := '{}';
 begin
     if days < 1 then
         raise exception 'days must be 1 or more, not %', days;
     end if;
     lock table calls in access share mode;  -- first, as in repair_call_stats
+    -- While it waits from here on nobody else can fold.
+    perform set_config('lock_timeout', '5s', true);
     -- Whenever it is asked, so that no change waits for its fold much longer than a minute, however few there are.
     if exists (
         select from unfolded_transactions as t
@@ -204,12 +207,22 @@ begin
     if exists (select from cron_job_logs as l where l.job = job_name and l.slot = due and l.status = 'completed') then
         return;
     end if;
+    begin
+        perform pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0));
+    exception when lock_not_available then
+        return;  -- a rebuild is at it, which is no failure: the next tick may be luckier
+    end;
     select count(*) into checked from call_stats_folded as s where s.stat_date between first_day and last_day;
-    for one in select agencies_counted(null) loop
+    for one in select a from agencies_counted(null) as a order by random() loop
         begin
             repaired := repaired + repair_call_stats(one, first_day, last_day);
-        exception when others then
-            failures := failures || format('agency %s: %s', one, sqlerrm);
+        exception
+            when lock_not_available or deadlock_detected then
+                failures := failures || format('agency %s: %s', one, sqlerrm);
+                exit when was_held;  -- as in try_fold_call_changes
+                was_held := true;
+            when others then
+                failures := failures || format('agency %s: %s', one, sqlerrm);
         end;
     end loop;
     if failures = '{}' then
