@@ -201,9 +201,14 @@ begin
         return;
     end if;
     -- A clock that was ahead and has been set right has done them before their time.
-    update cron_job_logs as l set slot = null
-    where l.job = job_name and l.status = 'completed'
-        and l.slot > date_bin('6 hours', greatest(now(), moment) + interval '1 minute', '2000-01-01 00:00+00');
+    update cron_job_logs as l
+    set
+        slot = null, started_at = least(l.started_at, clock_timestamp()),
+        finished_at = least(l.finished_at, clock_timestamp())
+    where l.job = job_name and l.status = 'completed' and (
+        l.slot > date_bin('6 hours', greatest(now(), moment) + interval '1 minute', '2000-01-01 00:00+00')
+        or l.finished_at > clock_timestamp() + interval '1 minute'
+    );
     if exists (select from cron_job_logs as l where l.job = job_name and l.slot = due and l.status = 'completed') then
         return;
     end if;

@@ -16,6 +16,8 @@ from tests.given import Given, fold
 from tests.waiting import until
 
 RECOUNT = "select * from recount_call_stats($1, $2)"
+OF_A_CLOCK = "update cron_job_logs set started_at = started_at + $1::interval, finished_at = finished_at + $1::interval"
+LAST_CHECKED = "select max(greatest(started_at, finished_at)) from cron_job_logs"
 NOON = datetime(2026, 2, 16, 12, 30, tzinfo=UTC)
 
 
@@ -130,11 +132,23 @@ async def test_slots_that_a_clock_did_which_was_ahead_are_done_when_they_come(
     ahead = now + timedelta(days=2)
     assert len(await connection.fetch(RECOUNT, 7, ahead)) == 1
     assert await connection.fetch(RECOUNT, 7, ahead) == []
+    await connection.execute(OF_A_CLOCK, timedelta(days=2))
     # The clock is right again, and then two days have passed.
     assert len(await connection.fetch(RECOUNT, 7, now)) == 1
+    assert await connection.fetchval(LAST_CHECKED) <= datetime.now(UTC)
     await damaged(given, connection, ahead, 0)
     (run,) = await connection.fetch(RECOUNT, 7, ahead)
     assert (run["status"], run["rows_repaired"]) == ("completed", 1)
+
+
+async def test_a_slot_that_a_clock_did_which_was_ahead_within_it_is_done_again(
+    connection: asyncpg.Connection,
+) -> None:
+    assert len(await connection.fetch(RECOUNT, 7, NOON)) == 1
+    await connection.execute(OF_A_CLOCK, timedelta(hours=2))
+    assert len(await connection.fetch(RECOUNT, 7, NOON)) == 1
+    assert await connection.fetch(RECOUNT, 7, NOON) == []
+    assert await connection.fetchval(LAST_CHECKED) <= datetime.now(UTC)
 
 
 FAILED = (
