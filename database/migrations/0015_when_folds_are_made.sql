@@ -27,8 +27,9 @@ end
 $$;
 
 -- As long as changes wait. What has failed since the last fold is a reason, and so is that there was none for minutes: nobody may
--- have tried, or somebody holds what a fold wants, which is noted nowhere. The oldest change of each range is found by its
--- index, whatever else waits.
+-- have tried, or somebody holds what a fold wants, which is noted nowhere. When a change was committed nobody knows, so its age
+-- is that of its transaction: after one that took minutes this may be told until the next fold. The oldest change of each
+-- range is found by its index, whatever else waits.
 create view failing_folds with (security_invoker = true) as
 with waiting as (
     select min(o.changed_at) as since
