@@ -31,10 +31,15 @@ def encryption(kept: Mapping[str, str], environment: Mapping[str, str], *, over_
     """
     variables = _VARIABLES.items() if over_network else ()
     said = {name: value for name, variable in variables if (value := environment.get(variable))}
-    said |= {name: value for name, value in kept.items() if name in {*_VARIABLES, "ssl", "sslpassword"}}
+    said |= {name: value for name, value in kept.items() if name in {*_VARIABLES, "sslpassword"}}
     # What a variable says is named by it.
     called = {name: name if name in kept else variable for name, variable in _VARIABLES.items()}
-    mode = _mode(said, called["sslmode"])
+    if "ssl" in kept and "sslmode" not in kept:
+        # Another spelling, before which no variable counts either.
+        plain = kept["ssl"].lower()
+        said["sslmode"] = "require" if plain in TRUE else "disable" if plain in FALSE else plain
+        called["sslmode"] = "ssl"
+    mode = _mode(said, called)
     if not over_network:
         return {"sslmode": "disable", "sslnegotiation": "postgres"}
     _guards(kept.get("channel_binding", "prefer").lower(), mode)
@@ -63,12 +68,8 @@ def encryption(kept: Mapping[str, str], environment: Mapping[str, str], *, over_
     return made
 
 
-def _mode(said: Mapping[str, str], called: str) -> str:
-    written = said.get("sslmode")
-    if written is None and "ssl" in said:
-        plain = said["ssl"].lower()
-        written = "require" if plain in TRUE else "disable" if plain in FALSE else plain
-    mode = (written or "").lower().replace("_", "-")
+def _mode(said: Mapping[str, str], called: Mapping[str, str]) -> str:
+    mode = said.get("sslmode", "").lower().replace("_", "-")
     if mode == "no-verify":
         return "require"
     if said.get("sslrootcert") == "system" and mode != "disable":
@@ -76,7 +77,7 @@ def _mode(said: Mapping[str, str], called: str) -> str:
             raise AddressError("sslrootcert=system needs sslmode=verify-full")
         return "verify-full"
     if mode and mode not in _MODES:
-        raise AddressError(f"{called if 'sslmode' in said else 'ssl'} is one of {', '.join(_MODES)}")
+        raise AddressError(f"{called['sslmode']} is one of {', '.join(_MODES)}")
     return mode or "prefer"
 
 

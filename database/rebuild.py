@@ -17,8 +17,14 @@ select exists (select from agencies where id = $1)
     or exists (select from agency_findings_folded where agency_id = $1)
 """
 _REPAIR = "select repair_call_stats($1, $2, $3)"
-# A role's limit is meant for those who wait for an answer; a month of many calls may take longer.
-_TAKES_ITS_TIME = "set local statement_timeout = 0"
+NO_TIME_LIMIT = "set local statement_timeout = 0"
+"""For what takes its time: a role's limit is meant for those who wait for an answer."""
+HELD_ROW_SECONDS = 60
+"""How long a chunk waits for a row that somebody holds; meanwhile nobody else can fold."""
+_TURN = """
+lock table calls in access share mode;
+select pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0))
+"""
 _ENDS_WITH_ITS_CLIENT = "set local client_connection_check_interval = '2s'"
 MOST_REASONS = 5
 
@@ -49,9 +55,11 @@ async def rebuild(
         raise RebuildError("a transaction is open on this connection, and each chunk is to be one of its own")
     if from_day and to_day and from_day > to_day:
         raise RebuildError(f"the first day, {from_day}, is after the last, {to_day}")
-    if agency and not await connection.fetchval(_KNOWN, agency):
-        raise RebuildError(f"there is no agency {agency}")
-    chunks = await connection.fetch(_CHUNKS, agency, from_day, to_day)
+    async with connection.transaction():
+        await connection.execute(NO_TIME_LIMIT)
+        if agency and not await connection.fetchval(_KNOWN, agency):
+            raise RebuildError(f"there is no agency {agency}")
+        chunks = await connection.fetch(_CHUNKS, agency, from_day, to_day)
     repaired = 0
     failures = []
     progress(0, len(chunks))
@@ -59,7 +67,7 @@ async def rebuild(
         try:
             repaired += await _repair(connection, *chunk)
         except asyncpg.PostgresError as error:
-            # Cancelled, out of disk or in a deadlock is this chunk's; without a connection there are no others.
+            # Cancelled, out of disk, in a deadlock or in vain for a row is this chunk's; without a connection there are no others.
             if connection.is_closed():
                 raise
             failures.append(f"agency {chunk['agency_id']}, {chunk['from_day']} to {chunk['to_day']}: {error}")
@@ -81,6 +89,9 @@ async def _repair(connection: asyncpg.Connection, agency: UUID, from_day: date, 
         with suppress(asyncpg.PostgresError):
             async with connection.transaction():
                 await connection.execute(_ENDS_WITH_ITS_CLIENT)
-        await connection.execute(_TAKES_ITS_TIME)
+        await connection.execute(NO_TIME_LIMIT)
+        # Without a limit: what others do with this lock ends by itself.
+        await connection.execute(_TURN)
+        await connection.execute(f"set local lock_timeout = '{HELD_ROW_SECONDS}s'")
         repaired: int = await connection.fetchval(_REPAIR, agency, from_day, to_day)
         return repaired

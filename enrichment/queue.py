@@ -152,9 +152,9 @@ class Queue:
         """Puts jobs of workers that stopped answering back into the queue."""
         return [Lost(**row) for row in await self._connections.fetch(SQL["return_lost"])]
 
-    async def set_clock_right(self) -> int:
+    async def correct_times(self) -> int:
         """Brings back the times of jobs that a clock wrote which was ahead; gives their number."""
-        return len(await self._connections.fetch(SQL["set_right"]))
+        return len(await self._connections.fetch(SQL["correct_times"]))
 
     async def write(self, outcomes: Sequence[Outcome]) -> set[UUID]:
         """Writes what became of jobs; gives those that are settled now.

@@ -6,6 +6,7 @@ import asyncpg
 import structlog
 
 from database.lost import LOST
+from database.rebuild import NO_TIME_LIMIT
 from enrichment.connections import Connections
 from enrichment.statements import SQL
 
@@ -45,8 +46,7 @@ class Schedule:
 
     async def _recount(self) -> list[asyncpg.Record]:
         async with self._connections.transaction() as connection:
-            # A role's limit is meant for those who wait for an answer.
-            await connection.execute("set local statement_timeout = 0")
+            await connection.execute(NO_TIME_LIMIT)
             return list(await connection.fetch(_RECOUNT, timeout=LONGEST_SECONDS))
 
     async def _failing_folds(self) -> set[str]:

@@ -281,15 +281,22 @@ def _retry_after(response: httpx2.Response, default: float) -> float:
     if re.fullmatch(r"\d+(\.\d+)?", asked):
         seconds = float(asked)
     else:
-        try:
-            # From the moment that it was said, by the clock of who says it: ours may be another's.
-            said = response.headers.get("Date")
-            now = parsedate_to_datetime(said) if said else datetime.now(UTC)
-            seconds = (parsedate_to_datetime(asked) - now).total_seconds()
-        except (ValueError, TypeError):  # TypeError: a date without a zone
+        until = _date(asked)
+        if until is None:
             return default
+        # From the moment that it was said, by the clock of who says it, if that can be read: ours may be another's.
+        said = _date(response.headers.get("Date", "")) or datetime.now(UTC)
+        seconds = (until - said).total_seconds()
     # At least a second, lest a date that has just passed makes us hammer it.
     return min(max(seconds, 1.0), LONGEST_PAUSE_SECONDS)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else None
 
 
 def _refused() -> NotNow:

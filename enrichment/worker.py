@@ -24,6 +24,7 @@ FIRST_WAIT_SECONDS = 15.0
 """Before the second try of a job; four times as long before each further one: five tries take about 21 minutes."""
 LONGEST_TRANSCRIPT = 1_000_000
 """Characters of JSON; some thirty hours of talk. What is longer is no call."""
+CORRECT_SECONDS = 60.0
 WRITTEN_TOGETHER = 200
 ATTEMPTS_TO_WRITE = 200
 _WRITE_PAUSE_SECONDS = 0.1
@@ -90,7 +91,7 @@ class Worker:
         """Works until `stop` is set or, to drain, until no job is open; what was begun is ended or put back."""
         try:
             async with asyncio.TaskGroup() as group:
-                helpers = [group.create_task(work) for work in (self._write(), self._keep_alive())]
+                helpers = [group.create_task(work) for work in (self._write(), self._keep_alive(), self._correct_times())]
                 lanes = [group.create_task(self._work(lane, stop)) for lane in self._lanes]
                 if drain:
                     helpers.append(group.create_task(self._stop_when_drained(stop)))
@@ -210,9 +211,6 @@ class Worker:
     async def _keep_alive(self) -> None:
         """Asks for more time for what is held, lets go of what is lost, and returns what others have lost."""
         while True:
-            # Otherwise they would wait until the clock is there again.
-            if jobs := await self._queue.set_clock_right():
-                log.warning("the database's clock was ahead and has been set back", jobs=jobs)
             await asyncio.sleep(self._options.lease_seconds / 3)
             held = {job_id: lane for lane in self._lanes for job_id in lane.held}
             kept = await self._queue.extend(held) if held else set()
@@ -223,6 +221,13 @@ class Worker:
                     task.cancel()
             for lost in await self._queue.return_lost():
                 log.warning("a worker stopped answering", call_id=str(lost.call_id), job_type=lost.job_type)
+
+    async def _correct_times(self) -> None:
+        """Looks now and then, as that reads the whole queue, whether jobs would wait until a clock is there again."""
+        while True:
+            if jobs := await self._queue.correct_times():
+                log.warning("the database's clock was ahead and has been set back", jobs=jobs)
+            await asyncio.sleep(CORRECT_SECONDS)
 
     async def _let_end(self, lanes: list[asyncio.Task[None]]) -> None:
         """Lets what is under way end and be written, for a while; then puts it back, if the database is there."""

@@ -27,8 +27,9 @@ end
 $$;
 
 -- As long as changes wait. What has failed since the last fold is a reason, and so is that there was none for minutes: nobody may
--- have tried, or somebody holds what a fold wants, which is noted nowhere. The oldest change of each range is found by its
--- index, whatever else waits.
+-- have tried, or somebody holds what a fold wants, which is noted nowhere. When a change was committed nobody knows, so its age
+-- is that of its transaction: after one that took minutes this may be told until the next fold. The oldest change of each
+-- range is found by its index, whatever else waits.
 create view failing_folds with (security_invoker = true) as
 with waiting as (
     select min(o.changed_at) as since
@@ -180,12 +181,15 @@ declare
     checked bigint;
     repaired bigint := 0;
     one uuid;
+    was_held boolean := false;
     failures text[] := '{}';
 begin
     if days < 1 then
         raise exception 'days must be 1 or more, not %', days;
     end if;
     lock table calls in access share mode;  -- first, as in repair_call_stats
+    -- While it waits from here on nobody else can fold.
+    perform set_config('lock_timeout', '5s', true);
     -- Whenever it is asked, so that no change waits for its fold much longer than a minute, however few there are.
     if exists (
         select from unfolded_transactions as t
@@ -198,18 +202,33 @@ begin
         return;
     end if;
     -- A clock that was ahead and has been set right has done them before their time.
-    update cron_job_logs as l set slot = null
-    where l.job = job_name and l.status = 'completed'
-        and l.slot > date_bin('6 hours', greatest(now(), moment) + interval '1 minute', '2000-01-01 00:00+00');
+    update cron_job_logs as l
+    set
+        slot = null, started_at = least(l.started_at, clock_timestamp()),
+        finished_at = least(l.finished_at, clock_timestamp())
+    where l.job = job_name and l.status = 'completed' and (
+        l.slot > date_bin('6 hours', greatest(now(), moment) + interval '1 minute', '2000-01-01 00:00+00')
+        or l.finished_at > clock_timestamp() + interval '1 minute'
+    );
     if exists (select from cron_job_logs as l where l.job = job_name and l.slot = due and l.status = 'completed') then
         return;
     end if;
+    begin
+        perform pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0));
+    exception when lock_not_available then
+        return;  -- a rebuild is at it, which is no failure: the next tick may be luckier
+    end;
     select count(*) into checked from call_stats_folded as s where s.stat_date between first_day and last_day;
-    for one in select agencies_counted(null) loop
+    for one in select a from agencies_counted(null) as a order by random() loop
         begin
             repaired := repaired + repair_call_stats(one, first_day, last_day);
-        exception when others then
-            failures := failures || format('agency %s: %s', one, sqlerrm);
+        exception
+            when lock_not_available or deadlock_detected then
+                failures := failures || format('agency %s: %s', one, sqlerrm);
+                exit when was_held;  -- as in try_fold_call_changes
+                was_held := true;
+            when others then
+                failures := failures || format('agency %s: %s', one, sqlerrm);
         end;
     end loop;
     if failures = '{}' then

@@ -61,20 +61,19 @@ dropped as (
     where q.id = t.id and not exists (select from calls as c where c.id = q.call_id)
 ),
 
+-- A job is its call's agency's. It may say another where something was loaded past the triggers.
 claimed as (
     update enrichment_queue as q
     set
-        status = 'running', attempts = least(q.attempts, q.max_attempts) + 1, locked_by = $1,
+        agency_id = c.agency_id, status = 'running', attempts = least(q.attempts, q.max_attempts) + 1, locked_by = $1,
         locked_until = now() + make_interval(secs => $4), updated_at = now()
-    from taken as t
-    where q.id = t.id and exists (select from calls as c where c.id = q.call_id)
-    returning q.id, q.agency_id, q.call_id, q.attempts, q.max_attempts
+    from taken as t, calls as c
+    where q.id = t.id and c.id = q.call_id
+    returning
+        q.id, q.agency_id, q.call_id, q.attempts, q.max_attempts,
+        c.ultravox_call_id, c.direction = 'inbound' as inbound, c.end_reason,
+        c.analysis_status = 'pending' as wanted,
+        c.transcript::text as transcript, jsonb_hash_extended(c.transcript, 0) as transcript_hash
 )
 
-select
-    j.id, j.agency_id, j.call_id, j.attempts, j.max_attempts,
-    c.ultravox_call_id, c.direction = 'inbound' as inbound, c.end_reason,
-    c.analysis_status = 'pending' as wanted,
-    c.transcript::text as transcript, jsonb_hash_extended(c.transcript, 0) as transcript_hash
-from claimed as j
-inner join calls as c on c.id = j.call_id and c.agency_id = j.agency_id
+select * from claimed

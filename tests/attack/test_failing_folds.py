@@ -21,6 +21,7 @@ from tests.given import Given, fold
 from tests.running import running, settings_for
 from tests.waiting import PATIENCE
 
+RECOUNT = "select * from recount_call_stats()"
 HEAL = "drop trigger poison on call_stats_folded; drop function poison()"
 # Time goes by, for what waits and for the last fold.
 LATER = """
@@ -72,7 +73,7 @@ async def test_folds_that_fail_are_told_wherever_somebody_looks(
         assert len(told) == 1
         assert "poisoned" in told[0]["error"]
     async with asyncio.timeout(PATIENCE):
-        while (run := await connection.fetchrow("select * from recount_call_stats()")) is None:
+        while (run := await connection.fetchrow(RECOUNT)) is None:
             await asyncio.sleep(0.01)  # the schedule's own, which was cancelled, may still be at it
     assert run["status"] == "failed"
     assert "poisoned" in run["error"]
@@ -85,7 +86,7 @@ async def test_folds_that_fail_are_told_wherever_somebody_looks(
     await connection.execute("drop trigger poison on call_stats_folded")
     await fold(connection)
     assert await connection.fetch(FAILING) == []
-    assert (await connection.fetchrow("select * from recount_call_stats()"))["status"] == "completed"
+    assert (await connection.fetchrow(RECOUNT))["status"] == "completed"
 
 
 async def test_a_schedule_that_fails_again_and_again_is_one_row_and_no_new_version(
@@ -97,11 +98,11 @@ async def test_a_schedule_that_fails_again_and_again_is_one_row_and_no_new_versi
     await connection.execute("update call_stats_folded set emails_sent = 5 where agency_id = $1", well)
     await connection.execute(POISON.format(agency=sick, errcode="22003"))
     await connection.execute(INSERT, sick, 1)
-    first = await connection.fetchrow("select * from recount_call_stats()")
+    first = await connection.fetchrow(RECOUNT)
     assert (first["status"], first["rows_repaired"]) == ("failed", 1)
     versions = await connection.fetch("select * from data_versions order by place")
     for _ in range(3):
-        again = await connection.fetchrow("select * from recount_call_stats()")
+        again = await connection.fetchrow(RECOUNT)
         assert again["id"] == first["id"]
     assert await connection.fetchval("select count(*) from cron_job_logs where job = 'recount_call_stats'") == 1
     assert await connection.fetchval("select count(*) from cron_job_logs where job = 'fold_call_changes'") == 1
@@ -141,6 +142,39 @@ async def test_somebody_who_holds_a_row_of_a_rollup_for_long_is_told_of_and_stop
     await fold(connection)
     assert await _told(database) == (False, False)
     await assert_all_is_right(connection)
+
+
+async def test_a_recount_waits_for_two_agencies_whose_rows_are_held_and_for_no_more(
+    database: Database, connection: asyncpg.Connection, given: Given
+) -> None:
+    """While it waits nobody else folds."""
+    held = [await given.agency() for _ in range(3)]
+    for agency in held:
+        await connection.execute(INSERT, agency, 1)
+    await fold(connection)
+    async with session(database) as holder:
+        await holder.execute("begin; select * from call_stats_folded for update")
+        for agency in held:
+            await connection.execute(INSERT, agency, 1)
+        run = await connection.fetchrow(RECOUNT)
+        assert run["status"] == "failed"
+        assert sum(str(agency) in run["error"] for agency in held) == 2
+        await holder.execute("rollback")
+    assert (await connection.fetchrow(RECOUNT))["status"] == "completed"
+    await assert_all_is_right(connection)
+
+
+async def test_a_recount_whose_turn_does_not_come_has_not_failed(
+    database: Database, connection: asyncpg.Connection, given: Given
+) -> None:
+    """As while a rebuild is at a month of very many calls."""
+    for _ in range(2):
+        await connection.execute(INSERT, await given.agency(), 1)
+    async with session(database) as rebuilding:
+        await rebuilding.execute("begin; select pg_advisory_xact_lock(hashtextextended('fold_call_changes', 0))")
+        assert await connection.fetch(RECOUNT) == []
+        await rebuilding.execute("rollback")
+    assert [run["status"] for run in await connection.fetch(RECOUNT)] == ["completed"]
 
 
 async def test_what_waits_is_told_of_where_no_worker_folds(

@@ -155,6 +155,19 @@ async def test_a_call_that_moves_to_another_agency_takes_its_job_along(
     assert (job.agency_id, job.wanted) == (theirs, True)
 
 
+async def test_a_call_that_moved_past_the_triggers_is_analysed_where_it_is(
+    connection: asyncpg.Connection, given: Given, worker: Queue
+) -> None:
+    ours, theirs = await given.agency(), await given.agency()
+    (call,) = await given.calls(ours, 1, **PENDING)
+    async with connection.transaction():
+        await connection.execute("set local session_replication_role = replica")
+        await connection.execute("update calls set agency_id = $1", theirs)
+    (job,) = await worker.claim(JobType.ANALYSIS, 1)
+    assert (job.call_id, job.agency_id, job.wanted) == (call, theirs, True)
+    assert await _jobs(connection) == [(call, theirs, "running")]
+
+
 async def test_a_call_that_is_renamed_is_analysed_under_its_new_name(
     connection: asyncpg.Connection, given: Given, worker: Queue
 ) -> None:

@@ -36,6 +36,7 @@ alter table calls enable trigger user;
 alter table calls enable replica trigger calls_log_row;
 """
 DRIFTS = ("call_stats_drift", "agency_hours_drift", "call_findings_drift")
+WAITS = "select wait_event_type = 'Lock' from pg_stat_activity where pid = $1"
 HOLD = "select pg_advisory_lock(hashtextextended('fold_call_changes', 0))"
 
 
@@ -89,18 +90,65 @@ async def test_months_that_cannot_be_rebuilt_are_named_after_all_others_were(
     await assert_all_is_right(connection)
 
 
-async def test_a_roles_time_limit_is_none_for_a_rebuild(connection: asyncpg.Connection, given: Given) -> None:
-    await given.call(await given.agency())
+async def test_a_row_that_somebody_holds_is_waited_for_a_while_and_stops_no_other_month(
+    database: Database, connection: asyncpg.Connection, given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "HELD_ROW_SECONDS", 1)
+    held, well = sorted((await given.agency(), await given.agency()))
+    for agency in (held, well):
+        await given.call(agency)
     await fold(connection)
     await connection.execute("update call_stats_folded set emails_sent = 3")
-    await connection.execute(
-        "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$;"
-        "create trigger slow before insert on call_stats_folded for each row execute function slow()"
-    )
-    await connection.execute("set statement_timeout = '400ms'")
+    async with session(database) as holder:
+        await holder.execute(f"begin; select * from call_stats_folded where agency_id = '{held}' for update")
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(RebuildError, match=f"1 of 2 months could not be rebuilt.*agency {held}, .*lock timeout"):
+                await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None)
+        await holder.execute("rollback")
     assert await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None) == 1
-    assert await connection.fetchval("show statement_timeout") == "400ms"
     await assert_all_is_right(connection)
+
+
+async def test_a_turn_is_waited_for_longer_than_a_row(
+    database: Database, connection: asyncpg.Connection, given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recount, or another rebuild, may be at a month of very many calls, which is no failure of this one."""
+    monkeypatch.setattr(rebuilding, "HELD_ROW_SECONDS", 1)
+    await given.call(await given.agency())
+    async with session(database) as other:
+        await other.execute(HOLD)
+        going = asyncio.create_task(
+            rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None)
+        )
+        await until(lambda: other.fetchval(WAITS, connection.get_server_pid()))
+        await asyncio.sleep(2)
+        assert not going.done()
+    await going
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(6); return new; end $$;"
+        "create trigger slow before insert on call_stats_folded for each row execute function slow()",
+        "alter table agencies rename to agencies_at_once;"
+        "create view agencies as select a.* from agencies_at_once as a cross join pg_sleep(6)",
+    ],
+    ids=["a month", "finding the months"],
+)
+async def test_a_roles_time_limit_is_none_for_a_rebuild(
+    connection: asyncpg.Connection, given: Given, slow: str
+) -> None:
+    agency = await given.agency()
+    await given.call(agency)
+    await fold(connection)
+    await connection.execute("update call_stats_folded set emails_sent = 3")
+    await connection.execute(slow)
+    # It falls on what is not slowed down too.
+    await connection.execute("set statement_timeout = '3s'")
+    assert await rebuild(connection, agency=agency, from_day=None, to_day=None, progress=lambda *_: None) == 1
+    assert await connection.fetchval("show statement_timeout") == "3s"
+    assert await connection.fetchval("select sum(emails_sent) from call_stats_folded") == 0
 
 
 async def test_a_rebuild_without_its_connection_ends(
@@ -109,21 +157,16 @@ async def test_a_rebuild_without_its_connection_ends(
     """None of the chunks that are left is said to have failed."""
     for _ in range(3):
         await given.call(await given.agency())
-    async with session(database) as rebuilding:
-        pid = await rebuilding.fetchval("select pg_backend_pid()")
+    async with session(database) as losing:
+        pid = losing.get_server_pid()
         told: list[int] = []
 
         def end(done: int, _: int) -> None:
             told.append(done)
 
         await connection.execute(HOLD)
-        going = asyncio.create_task(
-            rebuild(rebuilding, agency=None, from_day=None, to_day=None, progress=end), name="rebuild"
-        )
-        waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = $1"
-        async with asyncio.timeout(PATIENCE):
-            while not await connection.fetchval(waits, pid):
-                await asyncio.sleep(0.02)
+        going = asyncio.create_task(rebuild(losing, agency=None, from_day=None, to_day=None, progress=end))
+        await until(lambda: connection.fetchval(WAITS, pid))
         await connection.execute("select pg_terminate_backend($1)", pid)
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as caught:
             await going
@@ -206,17 +249,16 @@ async def test_a_rebuild_ends_with_its_client(
             stderr=subprocess.DEVNULL,
         )
         try:
-            asked = (
-                "select count(*) from pg_stat_activity"
-                " where datname = current_database() and query like '%repair_call_stats%' and pid <> pg_backend_pid()"
+            waiting = (
+                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
             )
 
             async def is_at_work() -> bool:
                 assert process.poll() is None
-                return await connection.fetchval(asked) > 0
+                return await connection.fetchval(waiting) > 0
 
             async def has_ended() -> bool:
-                return await connection.fetchval(asked) == 0
+                return await connection.fetchval(waiting) == 0
 
             await until(is_at_work)
             process.send_signal(how)

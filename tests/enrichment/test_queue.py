@@ -280,7 +280,7 @@ async def test_what_a_clock_that_was_ahead_wrote_waits_no_longer_than_its_wait(
     await waiting(given, await given.agency("another"), 1)
     await connection.execute(AHEAD, timedelta(hours=3))
     assert await claim(queue) == []
-    assert await queue.set_clock_right() == 3
+    assert await queue.correct_times() == 3
     (fresh,) = await claim(queue)
     assert fresh.agency_id != tried.agency_id
     put_back, lease = await connection.fetchrow(
@@ -292,7 +292,7 @@ async def test_what_a_clock_that_was_ahead_wrote_waits_no_longer_than_its_wait(
     assert 0 < lease <= 60
     # It is its worker's still, and nobody's who has died.
     assert await queue.extend([held.id]) == {held.id}
-    assert await queue.set_clock_right() == 0
+    assert await queue.correct_times() == 0
 
 
 async def test_a_lease_that_was_asked_for_anew_by_a_clock_that_was_ahead_ends_in_time(
@@ -304,7 +304,7 @@ async def test_a_lease_that_was_asked_for_anew_by_a_clock_that_was_ahead_ends_in
     await queue.extend([job.id])
     await connection.execute(AHEAD, timedelta(days=300))
     assert await queue.return_lost() == []
-    await queue.set_clock_right()
+    await queue.correct_times()
     async with asyncio.timeout(PATIENCE):
         while not (lost := await queue.return_lost()):
             await asyncio.sleep(0.05)

@@ -16,6 +16,8 @@ from tests.given import Given, fold
 from tests.waiting import until
 
 RECOUNT = "select * from recount_call_stats($1, $2)"
+OF_A_CLOCK = "update cron_job_logs set started_at = started_at + $1::interval, finished_at = finished_at + $1::interval"
+LAST_CHECKED = "select max(greatest(started_at, finished_at)) from cron_job_logs"
 NOON = datetime(2026, 2, 16, 12, 30, tzinfo=UTC)
 
 
@@ -130,11 +132,23 @@ async def test_slots_that_a_clock_did_which_was_ahead_are_done_when_they_come(
     ahead = now + timedelta(days=2)
     assert len(await connection.fetch(RECOUNT, 7, ahead)) == 1
     assert await connection.fetch(RECOUNT, 7, ahead) == []
+    await connection.execute(OF_A_CLOCK, timedelta(days=2))
     # The clock is right again, and then two days have passed.
     assert len(await connection.fetch(RECOUNT, 7, now)) == 1
+    assert await connection.fetchval(LAST_CHECKED) <= datetime.now(UTC)
     await damaged(given, connection, ahead, 0)
     (run,) = await connection.fetch(RECOUNT, 7, ahead)
     assert (run["status"], run["rows_repaired"]) == ("completed", 1)
+
+
+async def test_a_slot_that_a_clock_did_which_was_ahead_within_it_is_done_again(
+    connection: asyncpg.Connection,
+) -> None:
+    assert len(await connection.fetch(RECOUNT, 7, NOON)) == 1
+    await connection.execute(OF_A_CLOCK, timedelta(hours=2))
+    assert len(await connection.fetch(RECOUNT, 7, NOON)) == 1
+    assert await connection.fetch(RECOUNT, 7, NOON) == []
+    assert await connection.fetchval(LAST_CHECKED) <= datetime.now(UTC)
 
 
 FAILED = (
@@ -208,15 +222,24 @@ async def test_the_roles_of_supabases_api_may_neither_recount_nor_read_keys(conn
 
 
 async def test_pg_cron_can_ask_instead_of_a_worker(given: Given, connection: asyncpg.Connection) -> None:
-    """The extension is in none of the test's servers; its one function, by its documented signature, stands for it."""
+    """The extension is in none of the test's servers; what is used of it, as it is documented, stands for it."""
     await connection.execute(
-        "create schema cron; create table cron.jobs (name text, schedule text, command text);"
+        "create schema cron;"
+        "create table cron.job (jobid bigserial, jobname text, schedule text, command text);"
+        "create table cron.job_run_details (jobid bigint, start_time timestamptz);"
         "create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as"
-        " $$ insert into cron.jobs values (job_name, schedule, command) returning 1::bigint $$"
+        " $$ insert into cron.job (jobname, schedule, command) values (job_name, schedule, command) returning jobid $$"
     )
     await damaged(given, connection, datetime.now(UTC), 0)
     await connection.execute((Path(database_room.__file__).parent / "sql" / "pg_cron.sql").read_text("utf-8"))
-    job = await connection.fetchrow("select * from cron.jobs")
-    assert (job["name"], job["schedule"]) == ("recount_call_stats", "* * * * *")
-    await connection.execute(job["command"])
+    recount, forget = await connection.fetch("select * from cron.job order by jobid")
+    assert (recount["jobname"], recount["schedule"]) == ("recount_call_stats", "* * * * *")
+    await connection.execute(recount["command"])
     assert await totals(connection) == [1]
+    await connection.execute(
+        "insert into cron.job_run_details select j, now() - n * interval '1 day'"
+        " from generate_series(1, 3) as j, generate_series(0, 30) as n"
+    )
+    await connection.execute(forget["command"])
+    left = await connection.fetch("select jobid, count(*) from cron.job_run_details group by 1 order by 1")
+    assert [tuple(row) for row in left] == [(1, 7), (2, 7), (3, 31)]

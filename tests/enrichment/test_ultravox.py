@@ -212,6 +212,7 @@ async def test_messages_without_end_are_given_up(
         (answering(425, b""), 30),
         (answering(429, b""), 10),
         (answering(429, b"", **{"Retry-After": "soon"}), 10),
+        (answering(429, b"", **{"Retry-After": f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT"}), 10),
         (answering(429, b"", **{"Retry-After": "7"}), 7),
         (answering(429, b"", **{"Retry-After": "0"}), 1),
         (answering(429, b"", **{"Retry-After": "9" * 400}), 86_400),
@@ -240,9 +241,12 @@ async def test_what_is_not_the_calls_fault_is_tried_again_later(
     assert error.retry_after == retry_after
 
 
-async def test_a_date_to_wait_for_counts_from_now(platform: Platform, source: Ultravox) -> None:
+@pytest.mark.parametrize("said", [{}, {"Date": "today"}, {"Date": "Wed, 21 Oct 2015 07:00:00 -0000"}])
+async def test_a_date_to_wait_for_counts_from_now_where_no_other_can_be_read(
+    platform: Platform, source: Ultravox, said: dict[str, str]
+) -> None:
     until = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    platform.once = [answering(429, b"", **{"Retry-After": until})]
+    platform.once = [answering(429, b"", **{"Retry-After": until}, **said)]
     error = await failure(source.fetch(CALL, KEY))
     assert isinstance(error, NotNow)
     assert 3000 < error.retry_after <= 3600

@@ -15,6 +15,7 @@ from enrichment.analysis import CallAnalysis, Usage
 from enrichment.connections import Connections
 from enrichment.errors import EnrichmentError, NotNow, Unusable
 from enrichment.queue import JobType, Queue
+from enrichment.statements import SQL
 from enrichment.transcripts import Recorded, TranscriptSource, Turn
 from enrichment.worker import Options, Worker
 from tests.conftest import Database
@@ -414,3 +415,19 @@ async def test_a_worker_does_what_was_queued_while_the_clock_was_ahead(
     await waiting(given, await given.agency(), 3)
     await connection.execute("update enrichment_queue set run_after = now() + '3 h', updated_at = now() + '3 h'")
     assert (await drained(worker(connections)))["analysed"] == 3
+
+
+async def test_the_whole_queue_is_looked_through_for_such_times_as_the_worker_begins_and_not_with_each_lease(
+    connections: Connections, monkeypatch: Any
+) -> None:
+    asked: Counter[str] = Counter()
+    fetch = connections.fetch
+
+    async def counting(sql: str, *values: object) -> list[asyncpg.Record]:
+        asked[next(name for name, each in SQL.items() if each == sql)] += 1
+        return await fetch(sql, *values)
+
+    monkeypatch.setattr(connections, "fetch", counting)
+    async with working(worker(connections, options=Options(lease_seconds=0.3, poll_seconds=0.05))):
+        await until(lambda: asked["return_lost"] >= 5)
+    assert {name: times for name, times in asked.items() if name not in ("claim", "return_lost")} == {"correct_times": 1}
