@@ -67,7 +67,8 @@ async def rebuild(
         try:
             repaired += await _repair(connection, *chunk)
         except asyncpg.PostgresError as error:
-            # Cancelled, out of disk, in a deadlock or in vain for a row is this chunk's; without a connection there are no others.
+            # Cancelled, out of disk, in a deadlock or in vain for a row is this chunk's; without a connection there is
+            # no other.
             if connection.is_closed():
                 raise
             failures.append(f"agency {chunk['agency_id']}, {chunk['from_day']} to {chunk['to_day']}: {error}")

@@ -91,7 +91,9 @@ class Worker:
         """Works until `stop` is set or, to drain, until no job is open; what was begun is ended or put back."""
         try:
             async with asyncio.TaskGroup() as group:
-                helpers = [group.create_task(work) for work in (self._write(), self._keep_alive(), self._correct_times())]
+                helpers = [
+                    group.create_task(work) for work in (self._write(), self._keep_alive(), self._correct_times())
+                ]
                 lanes = [group.create_task(self._work(lane, stop)) for lane in self._lanes]
                 if drain:
                     helpers.append(group.create_task(self._stop_when_drained(stop)))

@@ -102,7 +102,9 @@ async def test_a_row_that_somebody_holds_is_waited_for_a_while_and_stops_no_othe
     async with session(database) as holder:
         await holder.execute(f"begin; select * from call_stats_folded where agency_id = '{held}' for update")
         async with asyncio.timeout(PATIENCE):
-            with pytest.raises(RebuildError, match=f"1 of 2 months could not be rebuilt.*agency {held}, .*lock timeout"):
+            with pytest.raises(
+                RebuildError, match=f"1 of 2 months could not be rebuilt.*agency {held}, .*lock timeout"
+            ):
                 await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None)
         await holder.execute("rollback")
     assert await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *_: None) == 1

@@ -218,7 +218,11 @@ def test_encryption_is_understood_in_every_mode(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "variable", "mode"),
-    [("ssl=true", "disable", "require"), ("ssl=false", "require", "disable"), ("sslmode=require", "disable", "require")],
+    [
+        ("ssl=true", "disable", "require"),
+        ("ssl=false", "require", "disable"),
+        ("sslmode=require", "disable", "require"),
+    ],
 )
 def test_how_an_address_is_encrypted_is_said_by_it_before_a_variable(written: str, variable: str, mode: str) -> None:
     (server,) = read_address(f"{USUAL}?{written}", environment={"PGSSLMODE": variable}).servers

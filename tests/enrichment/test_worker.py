@@ -430,4 +430,6 @@ async def test_the_whole_queue_is_looked_through_for_such_times_as_the_worker_be
     monkeypatch.setattr(connections, "fetch", counting)
     async with working(worker(connections, options=Options(lease_seconds=0.3, poll_seconds=0.05))):
         await until(lambda: asked["return_lost"] >= 5)
-    assert {name: times for name, times in asked.items() if name not in ("claim", "return_lost")} == {"correct_times": 1}
+    assert {name: times for name, times in asked.items() if name not in ("claim", "return_lost")} == {
+        "correct_times": 1
+    }
