@@ -53,7 +53,7 @@ def main() -> None:
     strange = asyncio.run(
         _alone([case.conversation.transcript for split in ("dev", "held") for case in read_cases(split)])
     )
-    alone = asyncio.run(_alone([read_transcript(text) for text in transcripts[:4_000]]))
+    alone = asyncio.run(_alone([read_transcript(text).transcript for text in transcripts[:4_000]]))
     console.print(
         f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, embedded PostgreSQL, durable; calls of the demo, "
         f"{sum(map(len, transcripts)) // len(transcripts):,} characters of transcript on average"
@@ -103,7 +103,7 @@ class _Thoughtless:
 
 async def _nothing_to_think(dsn: str) -> float:
     """One worker in this process, the whole queue or a window of it."""
-    words = read_transcript('[{"role": "user", "text": "Hi, I have no time."}]')
+    words = read_transcript('[{"role": "user", "text": "Hi, I have no time."}]').transcript
     analysis = await EmbeddedAnalyser().analyse(Conversation(words))
     connections = Connections(dsn)
     await connections.open()

@@ -30,7 +30,7 @@ async def analyse_call(connections: Connections, analyser: Analyser, call_id: UU
     rows = await connections.fetch(SQL["call"], call_id)
     if not rows:
         raise Unusable(f"There is no call {call_id}.")
-    transcript = read_transcript(rows[0]["transcript"] or "[]")
+    transcript = read_transcript(rows[0]["transcript"] or "[]").transcript
     if not transcript:
         raise Unusable(f"Call {call_id} has no transcript.")
     return await analyser.analyse(Conversation(transcript, rows[0]["inbound"], rows[0]["end_reason"]))

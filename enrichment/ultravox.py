@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from operator import itemgetter
 from typing import Annotated
 from urllib.parse import quote
 
@@ -17,7 +16,7 @@ import httpx2
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from enrichment.errors import EnrichmentError, NotNow, Unusable
-from enrichment.transcripts import Recorded, Speaker, Transcript, Turn
+from enrichment.transcripts import Recorded, Speaker, Transcript, Turn, in_spoken_order
 
 REQUESTS_PER_SECOND = 50.0
 """Of each key: a quarter of the 200 that the platform allows it, for the agency's own programs use it beside us."""
@@ -118,7 +117,7 @@ class Ultravox:
             page = _understand(body)
             turns += page.turns()
             if not page.next:
-                return _in_spoken_order(turns)
+                return in_spoken_order(turns)
             address = _following(address, page.next)
         raise EnrichmentError(f"the call has more than {MAX_PAGES} pages of messages")
 
@@ -243,16 +242,6 @@ def _understand(body: bytes) -> _Page:
         fault = error.errors(include_input=False, include_context=False, include_url=False)[0]
         where = " ".join(str(part) for part in fault["loc"]) or "the whole"
         raise EnrichmentError(f"the platform's answer is no page of messages: {where}: {fault['msg']}") from None
-
-
-def _in_spoken_order(turns: Iterable[Turn]) -> Transcript:
-    """By their beginnings; a turn without one stays behind the turn that it came after."""
-    timed = []
-    latest = 0
-    for turn in turns:
-        latest = latest if turn.start_ms is None else turn.start_ms
-        timed.append((latest, turn))
-    return tuple(turn for _, turn in sorted(timed, key=itemgetter(0)))
 
 
 def _following(page: httpx2.URL, link: str) -> httpx2.URL:

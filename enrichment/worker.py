@@ -154,8 +154,10 @@ class Worker:
         text = job.transcript or "[]"
         if len(text) > LONGEST_TRANSCRIPT:
             raise Unusable(f"the transcript has {len(text)} characters; {LONGEST_TRANSCRIPT} are the most")
-        transcript = read_transcript(text)
-        return Analysed(job, await self._analyser.analyse(Conversation(transcript, job.inbound, job.end_reason)))
+        read = read_transcript(text)
+        if read.left_out:
+            log.info("left out of a transcript", call_id=str(job.call_id), what=read.words)
+        return Analysed(job, await self._analyser.analyse(Conversation(read.transcript, job.inbound, job.end_reason)))
 
     async def _fetch(self, job: Job) -> Outcome:
         carried = job.transcript not in (None, "[]")

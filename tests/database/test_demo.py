@@ -231,7 +231,7 @@ async def understood() -> list[tuple[Call, CallAnalysis]]:
 
 
 def _turns(call: Call) -> Transcript:
-    return read_transcript(orjson.dumps(call.transcript))
+    return read_transcript(orjson.dumps(call.transcript)).transcript
 
 
 def test_the_analysis_finds_the_stories_that_the_transcripts_tell(

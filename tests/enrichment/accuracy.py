@@ -46,7 +46,7 @@ def read_cases(split: str) -> Sequence[Case]:
     return [
         Case(
             Conversation(
-                transcript=read_transcript(json.dumps(line["transcript"])),
+                transcript=read_transcript(json.dumps(line["transcript"])).transcript,
                 inbound=line["inbound"],
                 end_reason=line["end_reason"],
             ),

@@ -20,7 +20,7 @@ _CALLS: list[Call] = [
 
 
 def _turns(call: Call) -> Transcript:
-    return read_transcript(json.dumps(call["transcript"]))
+    return read_transcript(json.dumps(call["transcript"])).transcript
 
 
 def _said_by_users(call: Call) -> list[str]:

@@ -100,7 +100,7 @@ async def test_a_poisonous_call_is_set_aside_with_its_reason_and_the_rest_goes_o
         (
             "failed",
             1,
-            "the transcript is not a list of turns: 0 role: Input should be 'agent' or 'user'",
+            "nothing in the transcript was said by one of the two sides: 1 turns of nobody knows whom",
         ),
     ]
     states = await connection.fetch("select analysis_status::text, count(*) from calls group by 1 order by 1")
