@@ -70,13 +70,13 @@ class Address:
 
 
 def read_address(text: str, *, standby: bool = False, environment: Mapping[str, str] = os.environ) -> Address:
-    """Reads an address; what it leaves out comes from the PG… variables, as with libpq.
+    """Reads an address; what it leaves out comes from variables of libpq's (see `docs/connecting.md`).
 
     Args:
         text: the address, perhaps with quotes or line ends that were copied along. A password in it is
             percent-encoded, or as it is: then with any character, so long as it is clear where it ends.
         standby: it is to lead to a standby, not to a primary.
-        environment: the PG… variables.
+        environment: where those are.
 
     Raises:
         AddressError: it cannot be used. The message says why and what to write, and holds no value of it.

@@ -32,7 +32,7 @@ def encryption(kept: Mapping[str, str], environment: Mapping[str, str], *, over_
     variables = _VARIABLES.items() if over_network else ()
     said = {name: value for name, variable in variables if (value := environment.get(variable))}
     said |= {name: value for name, value in kept.items() if name in {*_VARIABLES, "sslpassword"}}
-    # What a variable says is named by it.
+    # By what name each was said.
     called = {name: name if name in kept else variable for name, variable in _VARIABLES.items()}
     if "ssl" in kept and "sslmode" not in kept:
         # Another spelling, before which no variable counts either.
@@ -59,11 +59,11 @@ def encryption(kept: Mapping[str, str], environment: Mapping[str, str], *, over_
     if "sslcert" in made and "sslkey" not in made and (key := _default("postgresql.key")).is_file():
         made["sslkey"] = str(key)
     if said.get("sslrootcert") == "system":
-        made["sslrootcert"] = _of_the_system()
+        made["sslrootcert"] = _of_the_system(called["sslrootcert"])
     elif "sslrootcert" in said:
         made["sslrootcert"] = said["sslrootcert"]
     elif mode.startswith("verify") and not _default("root.crt").is_file():
-        raise AddressError(f"sslmode={mode} has to know whom to trust; {_TRUST}")
+        raise AddressError(f"{called['sslmode']}={mode} has to know whom to trust; {_TRUST}")
     _try_files(made, called)
     return made
 
@@ -74,7 +74,7 @@ def _mode(said: Mapping[str, str], called: Mapping[str, str]) -> str:
         return "require"
     if said.get("sslrootcert") == "system" and mode != "disable":
         if mode not in ("", "verify-full"):
-            raise AddressError("sslrootcert=system needs sslmode=verify-full")
+            raise AddressError(f"{called['sslrootcert']}=system needs sslmode=verify-full")
         return "verify-full"
     if mode and mode not in _MODES:
         raise AddressError(f"{called['sslmode']} is one of {', '.join(_MODES)}")
@@ -92,12 +92,12 @@ def _guards(channel_binding: str, mode: str) -> None:
         )
 
 
-def _of_the_system() -> str:
+def _of_the_system(called: str) -> str:
     paths = ssl.get_default_verify_paths()
     for path in (paths.cafile, *_SYSTEMS):
         if path and Path(path).is_file():
             return path
-    raise AddressError("sslrootcert=system: no list of authorities was found on this machine; write sslrootcert=FILE")
+    raise AddressError(f"{called}=system: no list of authorities was found on this machine; write {called}=FILE")
 
 
 def _default(name: str) -> Path:

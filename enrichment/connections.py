@@ -18,7 +18,7 @@ STATEMENT_SECONDS = 60.0
 
 
 class Connections:
-    """Runs single statements, each a transaction of its own."""
+    """Runs statements: each as a transaction of its own, or several in one."""
 
     def __init__(self, dsn: str, *, size: int = 4, pooled: bool = False, patient: bool = True) -> None:
         """How to connect.

@@ -54,8 +54,8 @@ create type call_counters as (
 
 -- The one definition of every counter. Folds, repair, the scheduled recount and raw reads use it, of calls or of changes;
 -- nothing else may. A plain expression over its arguments, so PostgreSQL inlines it wherever it is called; parsed once, here,
--- so that no reader's search path says what it means. What is not there (null) counts for nothing. Its arguments are many and not one row, of which the planner would make a copy wherever
--- one of its columns is named.
+-- so that no reader's search path says what it means. What is not there (null) counts for nothing. Its arguments are many
+-- and not one row, of which the planner would make a copy wherever one of its columns is named.
 -- The last two are no metrics: other reports' `calls_analyzed`, and `freshness`, follow from them.
 create function call_counts(
     status call_status, direction call_direction, disposition call_disposition, sentiment call_sentiment,

@@ -101,7 +101,7 @@ begin
             perform fold_call_changes(agency, null, null);
         exception
             when lock_not_available or deadlock_detected then
-                exit when was_held;  -- not one agency's rows, then, but tables
+                exit when was_held;  -- tables, then, or the rows of who knows how many: each would be waited for
                 was_held := true;
             when others or assert_failure then
                 perform note_failed_fold(format('of agency %s: %s', agency, sqlerrm));

@@ -230,6 +230,22 @@ def test_how_an_address_is_encrypted_is_said_by_it_before_a_variable(written: st
 
 
 @pytest.mark.parametrize(
+    ("rest", "variables", "words"),
+    [
+        ("", {"PGSSLMODE": "verify-full"}, "PGSSLMODE=verify-full has to know whom to trust"),
+        ("?ssl=verify-full", {"PGSSLMODE": "disable"}, "ssl=verify-full has to know whom to trust"),
+        ("?sslmode=require", {"PGSSLROOTCERT": "system"}, "PGSSLROOTCERT=system needs sslmode=verify-full"),
+        ("", {"PGSSLNEGOTIATION": "direct"}, "PGSSLNEGOTIATION=direct needs sslmode=require"),
+        ("", {"PGSSLMAXPROTOCOLVERSION": "2"}, "PGSSLMAXPROTOCOLVERSION is one of"),
+    ],
+)
+def test_what_cannot_be_used_is_named_as_it_was_said(rest: str, variables: dict[str, str], words: str) -> None:
+    with pytest.raises(AddressError) as raised:
+        read_address(f"{USUAL}{rest}", environment=variables)
+    assert str(raised.value).startswith(words)
+
+
+@pytest.mark.parametrize(
     ("rest", "words"),
     [
         ("?sslmode=maybe", "sslmode is one of disable, allow"),

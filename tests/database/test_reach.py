@@ -20,8 +20,8 @@ from gateway.doctor import examine
 from tests.database.test_address import ODD_PASSWORDS
 from tests.database.wires import listening, over_tcp, relay
 from tests.running import running, settings_for
+from tests.waiting import PATIENCE
 
-SECONDS = 20.0
 NAME = "o'dd @ro/le"
 
 
@@ -74,7 +74,7 @@ async def test_any_password_lets_in_however_it_is_written(server: Server, passwo
                 f"postgresql://{who}:{written}@127.0.0.1:{port}/{who}",
                 f"postgresql://{who}:{written}@/{who}?host={server.socket_dir}&port=5432",
             ):
-                connection = await connect(read(url), SECONDS)
+                connection = await connect(read(url), PATIENCE)
                 assert await connection.fetchval("select current_user") == NAME
                 await connection.close()
 
@@ -172,7 +172,7 @@ async def test_a_host_that_does_not_answer_costs_its_share_of_the_time_and_then_
 
     async with listening(count_and_say_nothing, "127.0.0.1") as away, relay(server.dsn()) as here:
         servers = Servers(
-            read(f"postgresql://postgres@127.0.0.1:{away},127.0.0.1:{here}/postgres?sslmode=disable&connect_timeout=2")
+            read(f"postgresql://postgres@127.0.0.1:{away},127.0.0.1:{here}/postgres?sslmode=disable&connect_timeout=10")
         )
         for _ in range(3):
             # So long that only connect_timeout can have cut it short: it is each server's own.
@@ -192,7 +192,7 @@ async def test_a_host_that_lets_nobody_in_ends_the_search(server: Server) -> Non
     async with listening(refuse, "127.0.0.1") as first, relay(server.dsn()) as second:
         url = f"postgresql://postgres@127.0.0.1:{first},127.0.0.1:{second}/postgres?sslmode=disable"
         with pytest.raises(asyncpg.InvalidPasswordError):
-            await connect(read(url), SECONDS)
+            await connect(read(url), PATIENCE)
 
 
 async def test_why_no_connection_came_about_is_told_once_until_the_reason_is_another() -> None:
@@ -200,7 +200,7 @@ async def test_why_no_connection_came_about_is_told_once_until_the_reason_is_ano
     servers = Servers(read("postgresql://u:secret@127.0.0.1:1/d"), told.append)
     for _ in range(3):
         with pytest.raises(OSError, match="Connect call failed") as raised:
-            await servers(timeout=SECONDS)
+            await servers(timeout=PATIENCE)
         assert raised.value.__notes__ == told
     assert told == ["Nothing listens at 127.0.0.1:1. Is PostgreSQL running there, and is the port right?"]
 
@@ -211,7 +211,7 @@ async def test_who_runs_this_need_have_neither_a_home_nor_a_name(
     for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 987_654)
-    connection = await connect(read(server.dsn()), SECONDS)
+    connection = await connect(read(server.dsn()), PATIENCE)
     await connection.close()
     with pytest.raises(ValueError, match="it names no user, and the one who runs this has no name"):
         read("postgresql://127.0.0.1/d")
@@ -220,5 +220,5 @@ async def test_who_runs_this_need_have_neither_a_home_nor_a_name(
 async def test_all_that_connecting_raises_is_worded(server: Server) -> None:
     for url in (over_tcp(server.dsn(), 1), "postgresql://u:p@nowhere.invalid/d", "postgresql://u:p@/d?host=/nowhere"):
         with pytest.raises(CANNOT_CONNECT) as raised:
-            await connect(read(url), SECONDS)
+            await connect(read(url), PATIENCE)
         assert "gives no connection" not in why_unreachable(read(url), raised.value)

@@ -107,6 +107,8 @@ async def test_workers_that_are_killed_under_load_lose_nothing_and_do_nothing_tw
     total = 1000
     for agency in [await given.agency() for _ in range(4)]:
         await waiting(given, agency, total // 4, transcript=WORDS)
+    # Five are spent by the workers that are killed; a busy machine may spend some more.
+    await connection.execute("update enrichment_queue set max_attempts = 10")
     # Who tells how often each call was analysed in effect: a rolled-back effect is none.
     await connection.execute("create table effects (call_id uuid)")
     await connection.execute(
@@ -122,7 +124,7 @@ async def test_workers_that_are_killed_under_load_lose_nothing_and_do_nothing_tw
         return await connection.fetchval("select count(*) from calls where analysis_status = 'completed'")
 
     lost = 0
-    with workers(database.dsn, WORKER_LEASE_SECONDS="1", WORKER_CONCURRENCY="16") as some:
+    with workers(database.dsn, WORKER_LEASE_SECONDS="5", WORKER_CONCURRENCY="16") as some:
         for threshold in (1, 150, 300, 450, 600):
             for _ in range(3 - len(some.alive)):
                 some.start()
