@@ -11,11 +11,11 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 from database.address_parameters import AddressError, is_known, said_by
 from database.address_tls import encryption
 
-__all__ = ["SCHEME", "Address", "AddressError", "Server", "read_address"]
+__all__ = ["Address", "AddressError", "Server", "read_address"]
 
-SCHEME = r"(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?://"
-"""What an address begins with. SQLAlchemy is told a driver behind the +."""
-USUAL_PORT = 5432
+# SQLAlchemy is told a driver behind the +.
+_SCHEME = r"(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?://"
+_USUAL_PORT = 5432
 
 SUPABASE_POOLER_PORT = 6543
 
@@ -82,7 +82,7 @@ def read_address(text: str, *, standby: bool = False, environment: Mapping[str, 
         AddressError: it cannot be used. The message says why and what to write, and holds no value of it.
     """
     text = _unwrapped(text)
-    scheme = re.match(SCHEME, text, re.IGNORECASE)
+    scheme = re.match(_SCHEME, text, re.IGNORECASE)
     if scheme is None:
         raise AddressError(_without_scheme(text))
     if re.search(r"[\r\n\0\ud800-\udfff]", text):
@@ -204,7 +204,7 @@ def _hosts(
     hosts = [(host, port) for host in _LOCAL for _, port in written[:1] or [("", "")]] if is_local else written
     if not all(host for host, _ in hosts):
         raise AddressError("one of the hosts has no name")
-    usual = (ports or environment.get("PGPORT") or str(USUAL_PORT)).split(",")
+    usual = (ports or environment.get("PGPORT") or str(_USUAL_PORT)).split(",")
     if len(usual) not in (1, len(hosts)):
         raise AddressError(f"it has {len(hosts)} hosts and {len(usual)} ports; write one port, or one for each host")
     if not all(_is_port(port) for port in usual):

@@ -31,11 +31,12 @@ from database.binaries import (
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+FULL_BYTES = 16 * 2**20
+"""With less room a disk is full: PostgreSQL asks for so much at once when it goes on with its log."""
 
 _SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES = 103  # of macOS; Linux allows 107
 _SMALL_SHM_BYTES = 128 * 2**20  # containers get 64 MB unless told otherwise
-_LITTLE_BYTES = 16 * 2**20
 _MARK = "made_by_voice_analytics_gateway"
 
 # The shell becomes PostgreSQL, after leaving behind a watcher that reads from us. A line means that we stop the server
@@ -316,4 +317,4 @@ def _end_of(log: BinaryIO) -> str:
     end = "\n".join(Path(log.name).read_text(errors="replace").splitlines()[-12:])
     free = shutil.disk_usage(Path(log.name).parent).free
     # A full disk takes no more of the log either.
-    return f"{log.name}:\n{end}" + (f"\nThe disk is full there: {free} bytes are free." if free < _LITTLE_BYTES else "")
+    return f"{log.name}:\n{end}" + (f"\nThe disk is full there: {free} bytes are free." if free < FULL_BYTES else "")

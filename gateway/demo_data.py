@@ -11,7 +11,7 @@ import asyncpg
 
 from database.binaries import EmbeddedError
 from database.demo import fill
-from database.embedded import Server, free_bytes
+from database.embedded import FULL_BYTES, Server, free_bytes
 
 NEEDED_MB = 500
 """For the data, what is logged of their writing, and their analysis."""
@@ -21,8 +21,6 @@ ENDED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Interna
 """How a database tells that it cannot go on, or is gone."""
 
 _MB = 2**20
-_LAST_MB = 16
-"""PostgreSQL asks for so much at once when it goes on with its log."""
 _NO_SPACE = "No space left on device"
 
 
@@ -89,10 +87,10 @@ def explaining(server: Server) -> Iterator[None]:
 
 def why_it_ended(server: Server, error: BaseException) -> str:
     """What is the matter, and what to do."""
-    free = disk_usage(server.data_dir).free // _MB
-    if free < _LAST_MB or is_for_lack_of_room(server, error):
+    free = disk_usage(server.data_dir).free
+    if free < FULL_BYTES or is_for_lack_of_room(server, error):
         return (
-            f"The disk that holds {server.data_dir} is full ({free} MB are free), and the demo needs {NEEDED_MB} MB. "
+            f"The disk that holds {server.data_dir} is full ({free // _MB} MB are free), and the demo needs {NEEDED_MB} MB. "
             "Make room there, or name another place (make demo DATA_DIR=/another/disk/demo); then begin anew: "
             "make demo RESET=1"
         )

@@ -236,21 +236,20 @@ begin
         delete from agency_hours_folded;
         delete from call_findings_folded;
         delete from agency_findings_folded;
-        perform set_config('call_changes.folding', was, true);
-        return null;
+    else
+        set constraints call_changes_fold immediate;
+        foreach name in array array[
+            'call_changes', 'call_stats_folded', 'agency_hours_folded', 'call_findings_folded', 'agency_findings_folded'
+        ] loop
+            begin
+                execute format('truncate %I', name);
+            exception when object_in_use then
+                -- The same statement has emptied it, or a cursor of this session reads it.
+                execute format('delete from %I', name);
+            end;
+        end loop;
+        set constraints call_changes_fold deferred;
     end if;
-    set constraints call_changes_fold immediate;
-    foreach name in array array[
-        'call_changes', 'call_stats_folded', 'agency_hours_folded', 'call_findings_folded', 'agency_findings_folded'
-    ] loop
-        begin
-            execute format('truncate %I', name);
-        exception when object_in_use then
-            -- The same statement has emptied it, or a cursor of this session reads it.
-            execute format('delete from %I', name);
-        end;
-    end loop;
-    set constraints call_changes_fold deferred;
     perform set_config('call_changes.folding', was, true);
     return null;
 end
