@@ -5,9 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Annotated
 from urllib.parse import quote
@@ -16,6 +14,7 @@ import httpx2
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from enrichment.errors import EnrichmentError, NotNow, Unusable
+from enrichment.retry_after import retry_after
 from enrichment.transcripts import Recorded, Speaker, Transcript, Turn, in_spoken_order
 
 REQUESTS_PER_SECOND = 50.0
@@ -150,14 +149,14 @@ class Ultravox:
             case 401 | 403:
                 return _refused()
             case 429:
-                seconds = _retry_after(response, BUSY_SECONDS)
+                seconds = retry_after(response.headers, BUSY_SECONDS, LONGEST_PAUSE_SECONDS)
                 self._pace.close(asker.key, seconds)
                 return _asked_to_wait(seconds)
             case 425:
-                seconds = _retry_after(response, AWAY_SECONDS)
+                seconds = retry_after(response.headers, AWAY_SECONDS, LONGEST_PAUSE_SECONDS)
                 return NotNow("the call is not ready yet", retry_after=seconds, only_this=True)
             case 502 | 503 | 504 as status:
-                seconds = _retry_after(response, AWAY_SECONDS)
+                seconds = retry_after(response.headers, AWAY_SECONDS, LONGEST_PAUSE_SECONDS)
                 return NotNow(f"the platform is away: it answers {status}", retry_after=seconds)
             case status:
                 return EnrichmentError(f"the platform answers {status}")
@@ -262,30 +261,6 @@ async def _read(response: httpx2.Response, room: int) -> bytes:
         if len(body) > room:
             raise EnrichmentError(f"the call's messages are longer than {MAX_BYTES} bytes")
     return bytes(body)
-
-
-def _retry_after(response: httpx2.Response, default: float) -> float:
-    """How long the platform asks to wait, in seconds, whether it says so by a number or by a date."""
-    asked = response.headers.get("Retry-After", "")
-    if re.fullmatch(r"\d+(\.\d+)?", asked):
-        seconds = float(asked)
-    else:
-        until = _date(asked)
-        if until is None:
-            return default
-        # From the moment that it was said, by the clock of who says it, if that can be read: ours may be another's.
-        said = _date(response.headers.get("Date", "")) or datetime.now(UTC)
-        seconds = (until - said).total_seconds()
-    # At least a second, lest a date that has just passed makes us hammer it.
-    return min(max(seconds, 1.0), LONGEST_PAUSE_SECONDS)
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return date if date.tzinfo else None
 
 
 def _refused() -> NotNow:
