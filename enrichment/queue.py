@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
@@ -174,7 +174,7 @@ class Queue:
     async def record_usage(self, spent: Iterable[tuple[Job, Usage]]) -> None:
         """Writes what requests to models have used, of use or not."""
         rows = [
-            {"agency_id": job.agency_id, "call_id": job.call_id, **usage.model_dump(mode="json")}
+            {"id": uuid4(), "agency_id": job.agency_id, "call_id": job.call_id, **usage.model_dump(mode="json")}
             for job, usage in spent
         ]
         await self._connections.fetch(SQL["record_usage"], orjson.dumps(rows, default=str).decode())

@@ -178,7 +178,7 @@ class Worker:
                 spent += ((outcome.job, each) for each in usage)
                 waiting.append((lane, outcome, 0))
             if spent:
-                await self._queue.record_usage(spent)
+                await self._record(spent)
             settled = await self._settle([outcome for _, outcome, _ in waiting])
             left: list[tuple[_Lane, Outcome, int]] = []
             for lane, outcome, tries in waiting:
@@ -193,6 +193,17 @@ class Worker:
             waiting = left
             if left:
                 await asyncio.sleep(_WRITE_PAUSE_SECONDS)
+
+    async def _record(self, spent: list[tuple[Job, Usage]]) -> None:
+        try:
+            await self._queue.record_usage(spent)
+        except (asyncpg.PostgresError, orjson.JSONEncodeError) as error:
+            if len(spent) > 1:
+                for each in spent:
+                    await self._record([each])
+                return
+            ((job, usage),) = spent
+            log.error("usage not recorded", call_id=str(job.call_id), error=type(error).__name__, **usage.model_dump())  # noqa: TRY400
 
     async def _settle(self, outcomes: list[Outcome]) -> dict[UUID, str]:
         """Gives what was written, by job: the outcome's kind."""

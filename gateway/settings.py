@@ -201,14 +201,12 @@ class Settings(BaseSettings):
         default="embedded",
         description="Who understands calls: `embedded` rules (no network, rough), or a `model` at ANALYSER_URL.",
     )
-    analyser_url: AnyHttpUrl = Field(
-        default=AnyHttpUrl("https://openrouter.ai/api/v1"),
-        description="Where the model is: any address that speaks the OpenAI protocol.",
+    analyser_url: AnyHttpUrl | None = Field(
+        default=None,
+        description="Where the model is, to which transcripts are sent: any address that speaks the OpenAI protocol.",
     )
     analyser_api_key: SecretStr = Field(default=SecretStr(""), description="The key for ANALYSER_URL.")
-    analyser_model: str = Field(
-        default="openai/gpt-4o-mini", min_length=1, description="The model's name at ANALYSER_URL."
-    )
+    analyser_model: str = Field(default="", description="The model's name at ANALYSER_URL.")
     analyser_timeout_seconds: float = Field(
         default=60.0, gt=0, description="A model that takes longer for an answer is asked again later."
     )
@@ -335,8 +333,13 @@ def read_settings(*, needs: Collection[Need] = ("database", "issuer"), **given: 
             "SUPABASE_URL or SUPABASE_JWT_SECRET: one is needed to check tokens, SUPABASE_URL for ES256 and RS256, "
             "SUPABASE_JWT_SECRET for HS256, both while a project changes over"
         )
-    if "analyser" in needs and settings.analyser == "model" and not settings.analyser_api_key.get_secret_value():
-        missing.append(_wrong("analyser_api_key", "is missing, and ANALYSER is model"))
+    if "analyser" in needs and settings.analyser == "model":
+        of_model = {
+            "analyser_url": settings.analyser_url,
+            "analyser_model": settings.analyser_model,
+            "analyser_api_key": settings.analyser_api_key.get_secret_value(),
+        }
+        missing += [_wrong(name, "is missing, and ANALYSER is model") for name, given in of_model.items() if not given]
     if missing:
         raise SettingsError(_list(missing))
     return settings

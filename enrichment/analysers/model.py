@@ -1,11 +1,13 @@
 """Understands calls by asking a model over the OpenAI protocol, and holds its answer against the call."""
 
 import asyncio
+import json
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -15,11 +17,23 @@ from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from enrichment.analysis import CallAnalysis, Conversation, Disposition, Text, Understanding, Usage
+from enrichment.analysis import (
+    BuyingSignal,
+    CallAnalysis,
+    Conversation,
+    Disposition,
+    Objection,
+    Text,
+    Understanding,
+    Usage,
+)
 from enrichment.errors import EnrichmentError, NotNow, Unusable
+from enrichment.retry_after import retry_after
 from enrichment.screening import screen
 from enrichment.timings import measure
 from enrichment.transcripts import Speaker, Transcript
+
+Found = TypeVar("Found", Objection, BuyingSignal)
 
 INSTRUCTIONS = Path(__file__).with_name("instructions.md").read_text("utf-8")
 INSTRUCTIONS_VERSION = 1
@@ -31,6 +45,11 @@ SETUP_SECONDS = 300.0
 """The same for what a person has to put right."""
 MAX_TOKENS = 8000
 """Of an answer: enough for the longest that validates, and a bound for what one that runs on costs."""
+
+MOST_BYTES = 2 * 1024 * 1024
+"""Of a server's answer: some fifty times the longest that validates."""
+MOST_TOKENS = 10**9
+"""Of one request; a server that tells of more does not count tokens."""
 
 _LONGEST_WAIT_SECONDS = 3600.0
 _REQUESTS = 2
@@ -76,8 +95,10 @@ class ModelAnalyser:
             api_key=key,
             max_retries=0,  # The queue tries again, so that a waiting job holds no worker.
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+            # Unpacked nobody can say how long an answer is before it is all there.
+            default_headers={"Accept-Encoding": "identity"},
             # A redirect would carry what people said to an address that nobody set.
-            http_client=httpx2.AsyncClient(follow_redirects=False),
+            http_client=httpx2.AsyncClient(follow_redirects=False, event_hooks={"response": [_bound]}),
         )
         # Taken from OPENAI_ORG_ID and OPENAI_PROJECT_ID otherwise, and told to whatever server is at `url`.
         self._client.organization = self._client.project = None
@@ -103,6 +124,8 @@ class ModelAnalyser:
             if not completion.choices:
                 raise EnrichmentError("the model's server answered without an answer of the model", usage=usage)
             choice = completion.choices[0]
+            if choice.error is not None:
+                raise _refusal(choice.error.code or 500, choice.error, {}, usage)
             if choice.message.refusal or choice.finish_reason == "content_filter":
                 raise EnrichmentError("the model refused to analyse this call", usage=usage)
             try:
@@ -111,7 +134,7 @@ class ModelAnalyser:
                 fault = str(found)
                 messages += [
                     # Some servers take no empty message.
-                    {"role": "assistant", "content": choice.message.content or "(nothing)"},
+                    {"role": "assistant", "content": choice.message.words or "(nothing)"},
                     {"role": "user", "content": f"This answer cannot be used: {fault}. Give the whole answer again."},
                 ]
             else:
@@ -148,6 +171,8 @@ class ModelAnalyser:
         except APIStatusError as error:
             raise _refusal(error.status_code, error.body, error.response.headers, usage) from None
         except APIConnectionError as error:
+            if isinstance(error.__cause__, _TooMuch):
+                raise EnrichmentError(str(error.__cause__), usage=usage) from None
             if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
                 reason = "the model's server cannot be reached: see ANALYSER_URL if this lasts"
                 raise NotNow(reason, retry_after=BUSY_SECONDS, usage=usage) from None
@@ -226,26 +251,29 @@ _IfUsable = WrapValidator(_or_none)
 """For what servers add in their own ways: anything else than expected counts as absent."""
 
 
+Tokens = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
+
+
 class _Spent(BaseModel):
-    prompt_tokens: Annotated[int, Field(ge=0)]
-    completion_tokens: Annotated[int, Field(ge=0)]
-    cost: Annotated[Annotated[Decimal, Field(ge=0)] | None, _IfUsable] = None
+    prompt_tokens: Tokens
+    completion_tokens: Tokens
+    cost: Annotated[Annotated[Decimal, Field(ge=0, le=MOST_TOKENS)] | None, _IfUsable] = None
+
+
+class _Part(BaseModel):
+    text: Annotated[str, _IfUsable] | None = None
 
 
 class _Message(BaseModel):
-    content: str | None = None
+    content: str | list[_Part | str] | None = None
     refusal: str | None = None
 
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Completion(BaseModel):
-    choices: tuple[_Choice, ...]
-    model: Annotated[Text | None, _IfUsable] = None
-    usage: Annotated[_Spent | None, _IfUsable] = None
+    @property
+    def words(self) -> str:
+        """Its text, or the texts of its parts."""
+        if isinstance(self.content, list):
+            return "".join(part if isinstance(part, str) else part.text or "" for part in self.content)
+        return self.content or ""
 
 
 class _Complaint(BaseModel):
@@ -265,12 +293,35 @@ class _Complaint(BaseModel):
         )
 
 
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+    error: Annotated[_Complaint | None, _IfUsable] = None
+    """OpenRouter's, where the model failed half way."""
+
+
+class _Completion(BaseModel):
+    choices: tuple[_Choice, ...]
+    model: Annotated[Text | None, _IfUsable] = None
+    usage: Annotated[_Spent | None, _IfUsable] = None
+
+
 class _Failure(BaseModel):
     """OpenRouter's answer, with status 200, when it fails after the model has begun."""
 
     error: _Complaint
 
 
+_DECODER = json.JSONDecoder()
+_MOST_BRACES = 50
+_THOUGHTS = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_MARKS = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u0060\u00b4", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    }
+)
 _ANSWER: TypeAdapter[_Completion | _Failure] = TypeAdapter(_Completion | _Failure)
 _COMPLAINT: TypeAdapter[_Complaint | None] = TypeAdapter(Annotated[_Complaint | None, _IfUsable])
 
@@ -284,20 +335,41 @@ def _understanding(choice: _Choice, transcript: Transcript) -> Understanding:
     if choice.finish_reason == "length":
         raise _Fault("it was cut off for its length")
     try:
-        understanding = Understanding.model_validate_json(choice.message.content or "", strict=True)
+        understanding = Understanding.model_validate_json(_object_in(choice.message.words), strict=True)
     except ValidationError as error:
         raise _Fault(_described(error)) from None
     spoken = {turn.role for turn in transcript if turn.text.strip()}
     if understanding.disposition is Disposition.APPOINTMENT_BOOKED and spoken != set(Speaker):
         raise _Fault("disposition: an appointment needs two sides that speak")
     heard = [_folded(turn.text) for turn in transcript if turn.role is Speaker.USER]
-    quotes = {f"objections {place}": objection.quote for place, objection in enumerate(understanding.objections)}
-    quotes |= {f"buying_signals {place}": signal.quote for place, signal in enumerate(understanding.buying_signals)}
-    for where, quote in quotes.items():
-        words = _folded(quote)
-        if not words or not any(words in turn for turn in heard):
-            raise _Fault(f"{where} quote: these are not words of one of the user's turns")
-    return understanding
+
+    def held(finding: Found) -> Found:
+        """Without its quote, if these are not words of one of the user's turns."""
+        words = _folded(finding.quote)
+        return finding if words and any(words in turn for turn in heard) else finding.model_copy(update={"quote": ""})
+
+    found = {"objections": understanding.objections, "buying_signals": understanding.buying_signals}
+    return understanding.model_copy(update={name: tuple(map(held, findings)) for name, findings in found.items()})
+
+
+def _object_in(words: str) -> str:
+    """The one JSON object of an answer, without the thoughts, the fence and the words that may stand around it.
+
+    Of several, or of none, nobody can say which is meant: then it is the whole.
+    """
+    words = _THOUGHTS.sub("", words, count=1).strip()
+    objects, place = [], words.find("{")
+    for _ in range(_MOST_BRACES):
+        if place < 0:
+            break
+        try:
+            _, end = _DECODER.raw_decode(words, place)
+        except (ValueError, RecursionError):
+            end = place + 1
+        else:
+            objects.append(words[place:end])
+        place = words.find("{", end)
+    return objects[0] if len(objects) == 1 else words
 
 
 def _described(error: ValidationError) -> str:
@@ -308,7 +380,8 @@ def _described(error: ValidationError) -> str:
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+    """Words in one spelling: models write other quotation marks, dashes and spaces than those that they read."""
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_MARKS).casefold().split())
 
 
 def _refusal(status: int, body: object, headers: Mapping[str, str], usage: tuple[Usage, ...]) -> EnrichmentError:
@@ -320,7 +393,7 @@ def _refusal(status: int, body: object, headers: Mapping[str, str], usage: tuple
         reason = f"the model's server does not take this call ({status}), perhaps for its length"
         return Unusable(reason, usage=usage)
     if status in _BUSY:
-        wait = _retry_after(headers.get("retry-after"))
+        wait = retry_after(headers, BUSY_SECONDS, _LONGEST_WAIT_SECONDS)
         return NotNow(f"{_BUSY[status]} ({status})", retry_after=wait, usage=usage)
     if status == 408 or status >= 500:
         return EnrichmentError(f"the model's server failed ({status})", usage=usage)
@@ -328,8 +401,29 @@ def _refusal(status: int, body: object, headers: Mapping[str, str], usage: tuple
     return NotNow(f"{reason} ({status})", retry_after=SETUP_SECONDS, usage=usage)
 
 
-def _retry_after(stated: str | None) -> float:
-    """Seconds to wait. A date, which the header may hold as well, is not sent by these servers."""
-    if stated is None or not re.fullmatch(r"\d{1,9}(\.\d+)?", stated, re.ASCII):
-        return BUSY_SECONDS
-    return min(max(float(stated), 1.0), _LONGEST_WAIT_SECONDS)
+class _TooMuch(httpx2.TransportError):
+    """An answer that is read no further."""
+
+
+class _Counted(httpx2.AsyncByteStream):
+    """An answer's body, up to a bound."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        read = 0
+        async for chunk in self._stream:
+            read += len(chunk)
+            if read > MOST_BYTES:
+                raise _TooMuch(f"the model's server answered with more than {MOST_BYTES:,} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bound(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _TooMuch("the model's server packed its answer, which it was asked not to do")
+    response.stream = _Counted(cast("httpx2.AsyncByteStream", response.stream))

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -19,7 +20,6 @@ from enrichment.timings import measure
 from enrichment.transcripts import Speaker, Turn
 from tests.enrichment.model_server import (
     FACTS,
-    HOW_FAST,
     KEY,
     MODEL,
     ONCE,
@@ -31,18 +31,20 @@ from tests.enrichment.model_server import (
     Asked,
     ModelServer,
     analysed,
+    completion,
     failed,
     failing,
     obedient,
     resetting,
     saying,
+    sending,
     serving_models,
     thinking,
 )
 from tests.waiting import PATIENCE
 
 CUT_OFF = saying(orjson.dumps(WHOLE).decode()[:-20], finish_reason="length")
-INVENTED = saying({**WHOLE, "objections": [{**TOO_HIGH, "quote": "I hate the colour."}]})
+WRITTEN = orjson.dumps(WHOLE).decode()
 
 
 @pytest.fixture
@@ -139,17 +141,15 @@ async def test_marks_of_a_chat_template_stay_words(server: ModelServer) -> None:
     [
         (saying("They talked."), "the whole: Invalid JSON"),
         (saying(None), "the whole: Invalid JSON"),
-        (saying(f"```json\n{orjson.dumps(WHOLE).decode()}\n```"), "the whole: Invalid JSON"),
+        (saying(f"{WRITTEN} or rather {WRITTEN}"), "the whole: Invalid JSON"),
+        (saying("{" * 5_000), "the whole: Invalid JSON"),
+        (saying('{"a":' * 5_000), "the whole: Invalid JSON"),
         (saying({**WHOLE, "sentiment": "delighted by the price is"}), "sentiment: Input should be 'positive'"),
         (saying({**WHOLE, "script_adherence": 7}), "script_adherence: Input should be less than or equal to 1"),
         (saying({**WHOLE, "escalated": "yes"}), "escalated: Input should be a valid boolean"),
         (saying({**WHOLE, "objections": [{"text": "No"}]}), "objections 0 handled: Field required"),
         (saying({**WHOLE, "the price is": 1}), "the whole: Extra inputs are not permitted"),
         (saying({**WHOLE, "summary": " "}), "summary: String should have at least 1 character"),
-        (INVENTED, "objections 0 quote: these are not words of one of the user's turns"),
-        (saying({**WHOLE, "objections": [{**TOO_HIGH, "quote": "It pays for itself"}]}), "objections 0 quote: these"),
-        (saying({**WHOLE, "buying_signals": [HOW_FAST, {**HOW_FAST, "quote": " "}]}), "buying_signals 1 quote: these"),
-        (saying({**WHOLE, "buying_signals": [{**HOW_FAST, "quote": "too high for us. How fast"}]}), "buying_signals 0"),
         (CUT_OFF, "it was cut off for its length"),
     ],
 )
@@ -171,6 +171,65 @@ async def test_an_answer_that_does_not_hold_is_asked_again_once(
     assert f"the model's answer does not hold, asked 2 times: {reason}" in str(error)
     assert error.usage == (ONCE, ONCE)
     assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"```json\n{WRITTEN}\n```", f"```\n{WRITTEN}```", f"\ufeff{WRITTEN}",
+        f"Here it is:\n\n{WRITTEN}\n\nAnything else?",
+        f"<think>They said {{no}}, or {WRITTEN}?</think>\n{WRITTEN}", f"Of {{one}} call: {WRITTEN}",
+    ],
+)  # fmt: skip
+async def test_what_stands_around_the_one_answer_is_passed_over(server: ModelServer, answer: str) -> None:
+    server.script = [saying(answer)]
+    analysis = await analysed(server)
+    assert analysis.understanding == Understanding.model_validate(WHOLE)
+    assert analysis.usage == (ONCE,)
+    assert len(server.requests) == 1
+
+
+async def test_an_answer_may_come_in_parts(server: ModelServer) -> None:
+    parts = [{"type": "text", "text": WRITTEN[:40]}, {"type": "odd", "text": 5}, {"type": "text", "text": WRITTEN[40:]}]
+    message = {"role": "assistant", "content": parts}
+    server.script = [sending(200, completion(None, choices=[{"index": 0, "message": message}]))]
+    assert (await analysed(server)).understanding == Understanding.model_validate(WHOLE)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("wrong", ["I hate the colour.", "It pays for itself", " ", "too high for us. How fast"])
+async def test_a_quote_that_nobody_said_loses_itself_and_nothing_else(server: ModelServer, wrong: str) -> None:
+    given = {**WHOLE, "objections": [TOO_HIGH, {**TOO_HIGH, "text": "Colour", "quote": wrong}]}
+    server.script = [saying(given)]
+    understanding = (await analysed(server)).understanding
+    assert [objection.quote for objection in understanding.objections] == [TOO_HIGH["quote"], ""]
+    assert [objection.text for objection in understanding.objections] == ["Too expensive", "Colour"]
+    assert understanding.buying_signals == Understanding.model_validate(WHOLE).buying_signals
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "quoted"),
+    [
+        ("That\u2019s too much", "That's too much"), ("It is \u201ctoo much\u201d", 'It is "too much"'),
+        ("so so \u2014 well", "so so - well"), ("fifty\u00a0dollars", "fifty dollars"), ("Stra\u00dfe", "STRASSE"),
+        ("e\u0301t\u00e9", "\u00e9te\u0301"),
+    ],
+)  # fmt: skip
+async def test_a_quote_may_be_written_with_other_marks(server: ModelServer, said: str, quoted: str) -> None:
+    server.script = [saying({**FACTS, "objections": [{**TOO_HIGH, "quote": quoted}]})]
+    (objection,) = (await analysed(server, transcript=(Turn(role=Speaker.USER, text=said),))).understanding.objections
+    assert objection.quote == quoted
+
+
+@pytest.mark.parametrize("tokens", [10**30, 2**63, 10**9 + 1, -1, "many", 1.5])
+async def test_a_count_of_tokens_that_is_none_loses_itself_only(server: ModelServer, tokens: Any) -> None:
+    body = completion(WHOLE, usage=None).decode().removesuffix("}")
+    usage = f'"usage": {{"prompt_tokens": {json.dumps(tokens)}, "completion_tokens": 3}}'
+    server.script = [sending(200, f"{body}, {usage}}}".encode())]
+    analysis = await analysed(server)
+    assert analysis.usage == ()
+    assert analysis.understanding == Understanding.model_validate(WHOLE)
 
 
 @pytest.mark.parametrize(("former", "shown"), [("They talked.", "They talked."), (None, "(nothing)")])
@@ -283,7 +342,7 @@ async def test_calls_at_the_same_time_do_not_mix(server: ModelServer) -> None:
 
 async def test_nothing_is_logged(server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    server.script = [INVENTED, saying(WHOLE), failing(400, message="price is"), resetting]
+    server.script = [CUT_OFF, saying(WHOLE), failing(400, message="price is"), resetting]
     await analysed(server)
     await failed(server)
     await failed(server)

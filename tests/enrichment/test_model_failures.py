@@ -1,12 +1,14 @@
 """Whatever a model's server does instead of answering is told apart: wait, try again, or set the call aside."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from enrichment.analysers.model import MOST_BYTES
 from enrichment.errors import EnrichmentError, NotNow, Unusable
 from tests.enrichment.model_server import (
     FACTS,
@@ -26,6 +28,12 @@ from tests.enrichment.model_server import (
     serving_models,
 )
 from tests.waiting import PATIENCE
+
+BROKEN_OFF = {
+    "index": 0,
+    "message": {"role": "assistant", "content": "{"},
+    "error": {"code": 520, "message": "price is"},
+}
 
 
 @pytest.fixture
@@ -67,6 +75,9 @@ async def test_a_call_that_moderation_flagged_is_a_refusal(server: ModelServer) 
         (429, {"Retry-After": "soon"}, 30, "asked too often"),
         (429, {"Retry-After": "0"}, 1, "asked too often"),
         (429, {"Retry-After": "99999999"}, 3600, "asked too often"),
+        (429, {"Retry-After-Ms": "2500", "Retry-After": "9"}, 2.5, "asked too often"),
+        (429, {"Retry-After": "Tue, 01 Dec 2026 10:00:40 GMT", "Date": "Tue, 01 Dec 2026 10:00:00 GMT"}, 40, "limit"),
+        (429, {"Retry-After": "Tue, 01 Dec 2026 09:00:00 GMT", "Date": "Tue, 01 Dec 2026 10:00:00 GMT"}, 1, "limit"),
         (502, {}, 30, "away"),
         (503, {"Retry-After": "12"}, 12, "away"),
         (504, {}, 30, "away"),
@@ -142,6 +153,10 @@ async def test_a_call_the_server_does_not_take_is_unusable(server: ModelServer, 
         (sending(200, completion(WHOLE)[:-40]), "something else than a chat completion"),
         (sending(200, b"<html>the price is</html>"), "something else than a chat completion"),
         (sending(200, b""), "something else than a chat completion"),
+        (sending(200, b" " * (MOST_BYTES + 1)), f"answered with more than {MOST_BYTES:,} bytes"),
+        (sending(500, b" " * (MOST_BYTES + 1)), f"answered with more than {MOST_BYTES:,} bytes"),
+        (sending(200, gzip.compress(completion(WHOLE)), {"Content-Encoding": "gzip"}), "packed its answer"),
+        (sending(200, completion(None, choices=[BROKEN_OFF], usage=None)), "failed (520)"),
         (sending(200, completion(WHOLE, choices=[], usage={})), "without an answer of the model"),
         (sending(200, b'{"error": {"code": "odd", "message": "the price is"}}'), "failed (500)"),
     ],

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 import asyncpg
+from structlog.testing import capture_logs
 
 from enrichment import worker as module
 from enrichment.analysis import CallAnalysis, Usage
@@ -176,6 +177,39 @@ async def test_what_asking_has_cost_is_kept_whatever_came_of_it(
         agency,
     )
     assert tuple(row) == (4, 3, 400, 80, Decimal("0.008"), "a-model")
+
+
+async def test_what_cannot_be_recorded_of_a_cost_is_said_and_stops_nothing(
+    given: Given, connections: Connections, connection: asyncpg.Connection
+) -> None:
+    def answer(said: str) -> CallAnalysis:
+        spent = SPENT.model_copy(update={"input_tokens": 2**63}) if said == "dear" else SPENT
+        return BOOKED.model_copy(update={"usage": (spent,)})
+
+    agency = await given.agency()
+    for said in ("dear", "cheap", "cheap"):
+        await waiting(given, agency, transcript=words(said))
+    with capture_logs() as logs:
+        assert (await drained(worker(connections, Scripted(answer))))["analysed"] == 3
+    assert [entry["input_tokens"] for entry in logs if entry["event"] == "usage not recorded"] == [2**63]
+    assert await connection.fetchval("select count(*) from analysis_usage") == 2
+
+
+async def test_a_cost_counts_once_though_its_statement_is_run_twice(
+    given: Given, connections: Connections, connection: asyncpg.Connection
+) -> None:
+    """As when the reply to a commit is lost."""
+
+    class Twice(Connections):
+        async def fetch(self, sql: str, *values: object, **more: Any) -> list[asyncpg.Record]:
+            if sql == SQL["record_usage"]:
+                await connections.fetch(sql, *values, **more)
+            return await connections.fetch(sql, *values, **more)
+
+    await waiting(given, await given.agency(), 3)
+    answer = BOOKED.model_copy(update={"usage": (SPENT,)})
+    await drained(worker(Twice("postgresql://"), Scripted(lambda _: answer)))
+    assert await connection.fetchval("select count(*) from analysis_usage") == 3
 
 
 class Platform:

@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import pytest
 
 from tests.conftest import Database
 from tests.enrichment.processes import run
@@ -127,11 +128,18 @@ async def test_reconcile_shows_which_texts_and_hours_are_off(
     assert "agency_objection_texts 3, agency_objection_texts_handled 3, objection_texts 2" in shown.stdout
 
 
-async def test_a_model_without_a_key_is_refused_before_anything_is_claimed(database: Database, given: Given) -> None:
+MODEL = {"ANALYSER_URL": "http://127.0.0.1:1/v1", "ANALYSER_MODEL": "a-model", "ANALYSER_API_KEY": "a-key"}
+
+
+@pytest.mark.parametrize("missing", MODEL)
+async def test_a_model_that_is_not_wholly_named_is_refused_before_anything_is_claimed_or_sent(
+    database: Database, given: Given, missing: str
+) -> None:
     await waiting(given, await given.agency())
-    refused = run(database.dsn, "worker", ANALYSER="model")
+    named = {name: value for name, value in MODEL.items() if name != missing}
+    refused = run(database.dsn, "worker", ANALYSER="model", **named)
     assert refused.returncode == 2
-    assert "ANALYSER_API_KEY: is missing, and ANALYSER is model" in refused.stderr
+    assert f"{missing}: is missing, and ANALYSER is model" in refused.stderr
     assert await given.connection.fetchval("select attempts from enrichment_queue") == 0
 
 
