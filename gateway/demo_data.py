@@ -91,8 +91,8 @@ def why_it_ended(server: Server, error: BaseException) -> str:
     if free < FULL_BYTES or is_for_lack_of_room(server, error):
         return (
             f"The disk that holds {server.data_dir} is full ({free // _MB} MB are free), and the demo needs "
-            f"{NEEDED_MB} MB. Make room there, or name another place (make demo DATA_DIR=/another/disk/demo); then begin anew: "
-            "make demo RESET=1"
+            f"{NEEDED_MB} MB. Make room there, or name another place (make demo DATA_DIR=/another/disk/demo); "
+            "then begin anew: make demo RESET=1"
         )
     if isinstance(error, OSError) and error.filename:
         return f"{error}. Do it as the user whose that is, or name another place: make demo DATA_DIR=/another/demo"
