@@ -16,7 +16,7 @@ from gateway.app import create_app
 from gateway.serve import http_config
 from gateway.settings import Settings, read_settings
 from tests.given import NOW, SECRET, token
-from tests.waiting import PATIENCE
+from tests.waiting import LONG, PATIENCE
 
 
 class Running:
@@ -57,6 +57,7 @@ def settings_for(dsn: str, **given: Any) -> Settings:
         "user_cache_seconds": 0,
         "reuse": os.environ.get("TEST_REUSE", "on"),
         "reuse_seconds": 0,
+        "reuse_max_age_seconds": LONG,
         "rate_limit": "off",
         "request_timeout_seconds": PATIENCE / 2,
         "introspection": True,
