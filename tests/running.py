@@ -16,7 +16,7 @@ from gateway.app import create_app
 from gateway.serve import http_config
 from gateway.settings import Settings, read_settings
 from tests.given import NOW, SECRET, token
-from tests.waiting import PATIENCE
+from tests.waiting import LONG, PATIENCE, until
 
 
 class Running:
@@ -57,6 +57,7 @@ def settings_for(dsn: str, **given: Any) -> Settings:
         "user_cache_seconds": 0,
         "reuse": os.environ.get("TEST_REUSE", "on"),
         "reuse_seconds": 0,
+        "reuse_max_age_seconds": LONG,
         "rate_limit": "off",
         "request_timeout_seconds": PATIENCE / 2,
         "introspection": True,
@@ -73,10 +74,8 @@ async def running(settings: Settings, now: Callable[[], datetime] = lambda: NOW)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = uvicorn.Server(http_config(create_app(settings, now), settings))
         serving = asyncio.create_task(server.serve([listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
-            if serving.done():
-                serving.result()
+        await until(lambda: server.started or serving.done())
+        assert server.started, serving.result()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
             async with httpx2.AsyncClient(base_url=address, timeout=PATIENCE) as http:

@@ -20,17 +20,19 @@ LONG = 3600
 _PAUSE = 0.02
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Waits until a function, or a coroutine function, says yes.
+async def until(condition: Callable[[], object]) -> Any:
+    """Waits until a function, or a coroutine function, says yes; gives what it said.
 
     Raises:
         TimeoutError: it never did.
     """
     async with asyncio.timeout(PATIENCE):
         while True:
-            holds = condition()
-            if await holds if isawaitable(holds) else holds:
-                return
+            said = condition()
+            if isawaitable(said):
+                said = await said
+            if said:
+                return said
             await asyncio.sleep(_PAUSE)
 
 

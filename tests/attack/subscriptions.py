@@ -1,6 +1,5 @@
 """Logical replication between two databases of one server."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 
 from tests.conftest import Database
-from tests.waiting import PATIENCE
+from tests.waiting import until
 
 _IS_THERE = """
 select bool_and(confirmed_flush_lsn >= $2) from pg_replication_slots where slot_name = $1
@@ -35,21 +34,21 @@ class Subscription:
         """Waits until whatever has been changed is there as well; nothing was refused."""
         refused = "select apply_error_count + sync_error_count from pg_stat_subscription_stats where subname = $1"
         position = await self.publisher.fetchval("select pg_current_wal_insert_lsn()")
-        async with asyncio.timeout(PATIENCE):
-            while not (
-                await self.subscriber.fetchval(_IS_COPIED, self.name)
-                and await self.publisher.fetchval(_IS_THERE, self.name, position)
-            ):
-                assert not await self.subscriber.fetchval(refused, self.name)
-                await asyncio.sleep(0.05)
+
+        async def is_there() -> bool:
+            is_copied = await self.subscriber.fetchval(_IS_COPIED, self.name)
+            if is_copied and await self.publisher.fetchval(_IS_THERE, self.name, position):
+                return True
+            assert not await self.subscriber.fetchval(refused, self.name)
+            return False
+
+        await until(is_there)
 
     async def stop(self) -> None:
         """Nothing arrives any more."""
         await self.subscriber.execute(f"alter subscription {self.name} disable")
-        running = "select count(*) from pg_stat_subscription where subname = $1 and pid is not null"
-        async with asyncio.timeout(PATIENCE):
-            while await self.subscriber.fetchval(running, self.name):
-                await asyncio.sleep(0.02)
+        ended = "select count(*) = 0 from pg_stat_subscription where subname = $1 and pid is not null"
+        await until(lambda: self.subscriber.fetchval(ended, self.name))
 
 
 @asynccontextmanager
@@ -78,7 +77,6 @@ async def subscribed(
         await subscription.stop()
         await subscriber.execute(f"alter subscription {name} set (slot_name = none)")
         await subscriber.execute(f"drop subscription {name}")
-        async with asyncio.timeout(PATIENCE):
-            while await publisher.fetchval("select active from pg_replication_slots where slot_name = $1", name):
-                await asyncio.sleep(0.05)
+        free = "select not active from pg_replication_slots where slot_name = $1"
+        await until(lambda: publisher.fetchval(free, name))
         await publisher.execute("select pg_drop_replication_slot($1)", name)

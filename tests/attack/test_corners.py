@@ -11,7 +11,7 @@ from tests.attack.damages import EVER, REPAIR
 from tests.attack.sessions import DRIFT, VERSION
 from tests.conftest import Database
 from tests.given import Given, fold
-from tests.waiting import PATIENCE
+from tests.waiting import until
 
 WAITING = (
     "select count(*) from pg_locks as l where not granted and pid in"
@@ -91,9 +91,11 @@ async def test_a_contact_that_changes_while_its_batch_moves_is_told_to_whom_it_c
             mover.execute("update call_batches set agency_id = $2 where id = $1", batch, theirs)
         )
         moved = f"select count(*) from call_batches where id = '{batch}' and agency_id = '{theirs}'"
-        async with asyncio.timeout(PATIENCE):
-            while not (await connection.fetchval(WAITING) or await connection.fetchval(moved)):
-                await asyncio.sleep(0.02)
+
+        async def waits_or_is_done() -> bool:
+            return await connection.fetchval(WAITING) or await connection.fetchval(moved)
+
+        await until(waits_or_is_done)
         before = await connection.fetchrow(state, theirs)
         try:
             if isolation != "read committed":
@@ -118,9 +120,7 @@ async def test_a_truncate_and_a_repair_wait_for_each_other_in_one_order(
         await truncating.execute("begin; lock table calls in access exclusive mode")
         repair = asyncio.create_task(repairing.execute(statement))
         waiting = "select count(*) from pg_locks where not granted and relation = 'calls'::regclass"
-        async with asyncio.timeout(PATIENCE):
-            while not await connection.fetchval(waiting):
-                await asyncio.sleep(0.02)
+        await until(lambda: connection.fetchval(waiting))
         await truncating.execute("truncate calls cascade; commit")
         await repair
     assert await connection.fetchval("select count(*) from cron_job_logs where status = 'failed'") == 0

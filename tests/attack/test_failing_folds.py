@@ -19,7 +19,7 @@ from tests.attack.sessions import FAILING, INSERT, LOGGED, POISON, WAITING, asse
 from tests.conftest import Database
 from tests.given import Given, fold
 from tests.running import running, settings_for
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 RECOUNT = "select * from recount_call_stats()"
 HEAL = "drop trigger poison on call_stats_folded; drop function poison()"
@@ -52,6 +52,10 @@ def _recounts(logs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     return [each for each in logs if each["event"] == "recounted"]
 
 
+def _warnings(logs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    return [each for each in logs if each["event"].startswith("changes of calls cannot")]
+
+
 async def test_folds_that_fail_are_told_wherever_somebody_looks(
     database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
@@ -62,19 +66,15 @@ async def test_folds_that_fail_are_told_wherever_somebody_looks(
         assert "poisoned" in (await desk.failing_folds(connections))[0]
         with capture_logs() as logs:
             schedule = asyncio.create_task(Schedule(connections, tick_seconds=0.01).run())
-            async with asyncio.timeout(PATIENCE):
-                while not (told := [each for each in logs if each["event"].startswith("changes of calls cannot")]):
-                    await asyncio.sleep(0.01)
-                ticks = len(_recounts(logs))
-                while len(_recounts(logs)) < ticks + 5:
-                    await asyncio.sleep(0.01)
+            await until(lambda: _warnings(logs))
+            ticks = len(_recounts(logs))
+            await until(lambda: len(_recounts(logs)) >= ticks + 5)
             schedule.cancel()
-        told = [each for each in logs if each["event"].startswith("changes of calls cannot")]
+        told = _warnings(logs)
         assert len(told) == 1
         assert "poisoned" in told[0]["error"]
-    async with asyncio.timeout(PATIENCE):
-        while (run := await connection.fetchrow(RECOUNT)) is None:
-            await asyncio.sleep(0.01)  # the schedule's own, which was cancelled, may still be at it
+    # The schedule's own, which was cancelled, may still be at it.
+    run = await until(lambda: connection.fetchrow(RECOUNT))
     assert run["status"] == "failed"
     assert "poisoned" in run["error"]
     assert str(sick) in run["error"]
@@ -238,10 +238,7 @@ async def test_a_repair_that_takes_what_waits_ends_the_alarm(connection: asyncpg
 
 
 async def _backend_at_work(connection: asyncpg.Connection) -> int:
-    async with asyncio.timeout(PATIENCE):
-        while (pid := await connection.fetchval(AT_WORK)) is None:
-            await asyncio.sleep(0.02)
-    return pid
+    return await until(lambda: connection.fetchval(AT_WORK))
 
 
 @pytest.mark.parametrize(
@@ -269,9 +266,11 @@ async def test_who_asks_for_a_fold_may_cancel_it(
         # A client that waits no longer has the server stop, too.
         with pytest.raises(TimeoutError):
             await asking.execute(statement, timeout=1)
-        async with asyncio.timeout(PATIENCE):
-            while await connection.fetchval(AT_WORK):
-                await asyncio.sleep(0.02)
+
+        async def has_stopped() -> bool:
+            return await connection.fetchval(AT_WORK) is None
+
+        await until(has_stopped)
     await connection.execute("drop trigger slow on call_stats_folded")
     await assert_all_is_right(connection)
 
@@ -287,9 +286,7 @@ async def test_a_recount_that_is_cancelled_is_logged_and_left_to_the_next_tick(
             schedule = asyncio.create_task(Schedule(connections, tick_seconds=3600).run())
             pid = await _backend_at_work(connection)
             assert await connection.fetchval("select pg_cancel_backend($1)", pid)
-            async with asyncio.timeout(PATIENCE):
-                while not [each for each in logs if each["event"] == "the recount failed"]:
-                    await asyncio.sleep(0.02)
+            await until(lambda: any(each["event"] == "the recount failed" for each in logs))
             assert await connection.fetchval(AT_WORK) is None
             schedule.cancel()
 
@@ -306,8 +303,6 @@ async def test_a_recount_takes_the_time_it_needs_whatever_a_roles_limit_is(
     async with _by_hand(database) as connections:
         with capture_logs() as logs:
             schedule = asyncio.create_task(Schedule(connections, tick_seconds=3600).run())
-            async with asyncio.timeout(PATIENCE):
-                while not logs:
-                    await asyncio.sleep(0.02)
+            await until(lambda: logs)
             schedule.cancel()
     assert [(each["event"], each["status"]) for each in logs] == [("recounted", "completed")]

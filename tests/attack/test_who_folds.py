@@ -1,7 +1,5 @@
 """A fold is part of a transaction that ends by it, and of none that may go on and keep what it has locked."""
 
-import asyncio
-
 import asyncpg
 import pytest
 
@@ -10,7 +8,7 @@ from tests.attack.sessions import INSERT, WAITING, assert_all_is_right, session
 from tests.attack.subscriptions import subscribed
 from tests.conftest import Database
 from tests.given import Given
-from tests.waiting import PATIENCE
+from tests.waiting import until
 
 ENDING: tuple[tuple[str, ...], ...] = (
     ("{insert}",),
@@ -125,9 +123,7 @@ async def test_what_a_subscription_prepares_holds_no_fold_up(
             await source.execute("prepare transaction 'there'")
             if two_phase:
                 prepared = "select count(*) from pg_prepared_xacts where database = current_database()"
-                async with asyncio.timeout(PATIENCE):
-                    while not await target.fetchval(prepared):
-                        await asyncio.sleep(0.05)
+                await until(lambda: target.fetchval(prepared))
                 await target.execute(INSERT, agency, 3)
                 assert await target.fetchval("select try_fold_call_changes()")
             await source.execute("commit prepared 'there'")

@@ -9,7 +9,7 @@ import pytest
 from tests.attack.sessions import FAILING, INSERT, LOGGED, POISON, WAITING, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given, fold
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 ROLLUPS = ("call_stats_folded", "agency_hours_folded", "call_findings_folded", "agency_findings_folded")
 
@@ -88,8 +88,8 @@ async def test_a_cancel_that_meets_a_fold_ends_no_commit(
     writer = await connection.fetchval("select pg_backend_pid()")
     async with session(database) as other:
         writing = asyncio.create_task(connection.execute(INSERT, agency, 600))
-        while not await other.fetchval("select wait_event = 'PgSleep' from pg_stat_activity where pid = $1", writer):
-            await asyncio.sleep(0.02)
+        sleeps = "select wait_event = 'PgSleep' from pg_stat_activity where pid = $1"
+        await until(lambda: other.fetchval(sleeps, writer))
         await other.execute("select pg_cancel_backend($1)", writer)
         await writing
     assert await connection.fetchval(WAITING) == 600

@@ -16,7 +16,7 @@ import httpx2
 from gateway.settings import Settings
 from tests.given import Given, token
 from tests.running import Running, settings_for
-from tests.waiting import PATIENCE, until
+from tests.waiting import until
 
 ROUNDS = int(os.environ.get("HISTORY_ROUNDS") or (20 if os.environ.get("CI") == "true" else 8))
 """How often a history is lost: 8 times, and 20 where CI is true, unless HISTORY_ROUNDS tells otherwise."""
@@ -147,11 +147,12 @@ class Crowd:
 
     async def are_told(self, times: int = 2) -> None:
         """Waits until each client has had each answer so many times."""
-        async with asyncio.timeout(PATIENCE):
-            while min(self._answered[client, question] for client in range(CLIENTS) for question in QUESTIONS) < times:
-                assert not self.faults, self.faults[:5]
-                await asyncio.sleep(0.01)
-        assert not self.faults, self.faults[:5]
+
+        def are_all() -> bool:
+            assert not self.faults, self.faults[:5]
+            return all(self._answered[client, question] >= times for client in range(CLIENTS) for question in QUESTIONS)
+
+        await until(are_all)
 
     async def see(self, books: Books, connection: asyncpg.Connection, *commits: int) -> None:
         """Commits of so many calls more or fewer; each shows, and stays at hand."""

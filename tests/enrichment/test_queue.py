@@ -15,7 +15,7 @@ from enrichment.transcripts import Recorded, Turn
 from tests.conftest import Database
 from tests.enrichment.scenes import BOOKED, WAITING, waiting
 from tests.given import Given
-from tests.waiting import PATIENCE
+from tests.waiting import until
 
 
 def hands(connections: Connections, name: str = "one", lease_seconds: float = 60) -> Queue:
@@ -305,7 +305,5 @@ async def test_a_lease_that_was_asked_for_anew_by_a_clock_that_was_ahead_ends_in
     await connection.execute(AHEAD, timedelta(days=300))
     assert await queue.return_lost() == []
     await queue.correct_times()
-    async with asyncio.timeout(PATIENCE):
-        while not (lost := await queue.return_lost()):
-            await asyncio.sleep(0.05)
+    lost = await until(queue.return_lost)
     assert lost[0].id == job.id

@@ -5,17 +5,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx2
 import jwt
-import pytest
 
 from tests.conftest import Database
 from tests.given import SECRET, Given, fold, token
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent.parent
 GATEWAY = [sys.executable, "-c", "from gateway.cli import app; app()"]
@@ -115,11 +114,12 @@ async def test_serve_answers_and_ends_cleanly_on_sigterm(database: Database, giv
 
 
 async def _answer(url: str, user: UUID, process: subprocess.Popen[str]) -> dict[str, dict[str, int]]:
-    deadline = time.monotonic() + PATIENCE
     async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token(user)}"}, timeout=PATIENCE) as http:
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                return (await http.get(url)).raise_for_status().json()
-            except httpx2.ConnectError:
-                continue
-    pytest.fail("the gateway did not come up")
+
+        async def answer() -> httpx2.Response | None:
+            assert process.poll() is None, "the gateway did not come up"
+            with suppress(httpx2.ConnectError):
+                return await http.get(url)
+            return None
+
+        return (await until(answer)).raise_for_status().json()

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("versions_in_time")
 @pytest.fixture(scope="module")
 async def house(server: Postgres) -> AsyncIterator[House]:
     """Whose every answer is kept for as long as nothing changes."""
-    async with furnished(server, reuse=True, user_cache_seconds=30, reuse_seconds=30) as house:
+    async with furnished(server, reuse=True, user_cache_seconds=30) as house:
         await on_days(house, DAYS)
         yield house
 
@@ -248,7 +248,7 @@ async def test_the_packed_form_counts_in_what_may_be_kept(server: Postgres, monk
             made.append(self.memory)
 
     monkeypatch.setattr(answers, "Shelf", Noted)
-    async with furnished(server, reuse=True, reuse_seconds=30, user_cache_seconds=30) as house:
+    async with furnished(server, reuse=True, user_cache_seconds=30) as house:
         await on_days(house, 3)
         (kept,) = made
         await ask(house, LONG, headers=PLAIN)
@@ -258,7 +258,7 @@ async def test_the_packed_form_counts_in_what_may_be_kept(server: Postgres, monk
         await ask(house, LONG, headers=PACKED)
         assert kept.bytes == before + int(packed.headers["content-length"])
     # Room for the one form, and not for both: it is sent, and not kept.
-    async with furnished(server, reuse=True, reuse_seconds=30, user_cache_seconds=30, reuse_max_bytes=before) as house:
+    async with furnished(server, reuse=True, user_cache_seconds=30, reuse_max_bytes=before) as house:
         await on_days(house, 3)
         kept = made[-1]
         for headers in (PLAIN, PACKED, PLAIN, PACKED):

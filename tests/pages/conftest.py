@@ -11,13 +11,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.conftest import Postgres
 from tests.doors import House, furnished
-from tests.given import token
+from tests.given import Given, token
 from tests.missing import cannot
 from tests.pages.chromium import HOW, chromium, find_chromium
 from tests.pages.known import Known, known
@@ -66,6 +67,16 @@ async def visit(browser: Browser) -> AsyncIterator[Visiting]:
             return await stack.enter_async_context(visiting(browser, address, **given))
 
         yield open_tab
+
+
+@pytest.fixture
+def visit_agency(gateway: Running, given: Given, visit: Visiting) -> Visiting:
+    """Opens tabs on the test's own gateway, each with an agency whose owner has signed in."""
+
+    async def open_tab(agency: UUID, **look: Any) -> Visit:
+        return await visit(address_of(gateway), token=token(await given.user(agency)), **look)
+
+    return open_tab
 
 
 @dataclass(frozen=True)

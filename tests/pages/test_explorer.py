@@ -1,6 +1,5 @@
 """The explorer in a real browser: our own files, our own schema, the examples, and a token that stays in its tab."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from tests.doors import REPORTS, House, furnished
 from tests.given import token
 from tests.pages.visit import PHONE
 from tests.running import running, settings_for
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 EXAMPLES = Path(__file__).parents[2] / "web" / "src" / "explorer" / "examples"
 VARIABLES = json.loads((EXAMPLES / "variables.json").read_text("utf-8"))
@@ -224,14 +223,17 @@ async def test_what_was_asked_is_in_the_history_and_tabs_come_back_as_they_were_
     await tab.page.locator(".examples button", has_text="quality").click()
     await tab.run()
     await tab.shows('"quality": {')
-    async with asyncio.timeout(PATIENCE):
-        # Not by Playwright's own waiting, which evaluates in the page what its policy forbids.
-        while not await tab.page.evaluate(_IS_KEPT):
-            await asyncio.sleep(0.1)
+    # Not by Playwright's own waiting, which evaluates in the page what its policy forbids.
+    await until(lambda: tab.page.evaluate(_IS_KEPT))
+
+    async def is_noted() -> bool:
+        if "query Quality" in await tab.page.evaluate("localStorage.getItem('graphiql:queries') ?? ''"):
+            return True
         # Nor does GraphiQL note a question whose answer is there before it has looked.
-        while "query Quality" not in await tab.page.evaluate("localStorage.getItem('graphiql:queries') ?? ''"):
-            await tab.run()
-            await asyncio.sleep(0.5)
+        await tab.run()
+        return False
+
+    await until(is_noted)
     await tab.page.reload()
     await tab.is_ready()
     assert await tab.titles() == ["Overview", "Quality"]

@@ -6,9 +6,8 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.given import NOW, Given, token
-from tests.pages.conftest import Office, Visiting, address_of
+from tests.pages.conftest import Office, Visiting
 from tests.pages.visit import Visit, entries, figures, rows
-from tests.running import Running
 
 
 async def check(dashboard: Visit, calls: int, address: str) -> None:
@@ -328,12 +327,12 @@ async def test_anothers_client_in_the_address_shows_a_client_nothing(of_acme: Vi
     assert (await figures(of_acme.panel("Key figures")))["Calls"][0] in ("0", "7")
 
 
-async def test_another_agencys_campaign_shows_nothing(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_another_agencys_campaign_shows_nothing(visit_agency: Visiting, given: Given) -> None:
     one, other = await given.agency(), await given.agency()
     campaign = await given.campaign(other, name="Secret")
     await given.call(other, campaign_id=campaign)
     await given.call(one)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(one)))
+    dashboard = await visit_agency(one)
     await dashboard.shown(f"/?campaign_id={campaign}")
     await expect(dashboard.key_figure("Calls")).to_have_text("0")
     await expect(dashboard.page.locator("body")).not_to_contain_text("Secret")

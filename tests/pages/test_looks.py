@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Locator, Route, expect
 
 from gateway.pages import FOLDER
-from tests.given import NOW, Given, token
+from tests.given import NOW, Given
 from tests.pages.conftest import Office, Visiting, address_of
 from tests.pages.supabase import PUBLISHABLE_KEY
 from tests.pages.visit import DESKTOP, PHONE, TABLET, Visit, entries, figures, rows
@@ -22,12 +22,12 @@ MOST_BYTES = 250_000
 """Of JavaScript, as it is sent."""
 
 
-async def test_numbers_are_written_as_the_viewers_locale_does(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_numbers_are_written_as_the_viewers_locale_does(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     campaign = await given.campaign(agency, name="Frühling")
     await given.calls(agency, 411, campaign_id=campaign, duration_seconds=75)
     await given.calls(agency, 823, campaign_id=campaign, answered=False, duration_seconds=75)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)), locale="de-DE")
+    dashboard = await visit_agency(agency, locale="de-DE")
     await dashboard.shown()
     found = await figures(dashboard.panel("Key figures"))
     assert found["Calls"] == ["1.234", "1.234 completed"]
@@ -111,12 +111,12 @@ async def test_what_is_at_the_keyboard_has_a_ring_around_it(dashboard: Visit) ->
         assert ringed[1:] == ["solid", 2], ringed[0]
 
 
-async def test_the_pages_of_a_list_are_turned_by_the_keyboard(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_the_pages_of_a_list_are_turned_by_the_keyboard(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     await given.call(agency)
     for number in range(11):
         await given.batch(agency, created_at=NOW.replace(minute=number))
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.shown()
     panel = dashboard.panel("Batches")
     await panel.get_by_role("button", name="Next").focus()
@@ -128,7 +128,7 @@ EVIL = "<img src=x onerror=\"document.title='taken'\"> & <b>bold</b>"
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänskajütenschlüsselloch" * 3
 
 
-async def test_names_and_texts_are_shown_as_text(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_names_and_texts_are_shown_as_text(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     client = await given.client(agency, EVIL)
     campaign = await given.campaign(agency, client, EVIL)
@@ -137,7 +137,7 @@ async def test_names_and_texts_are_shown_as_text(visit: Visiting, gateway: Runni
         agency, campaign_id=campaign, client_id=client,
         objections=[{"text": EVIL, "handled": True}], buying_signals=[{"text": EVIL}],
     )  # fmt: skip
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.shown()
     for panel in ("Campaigns", "Batches", "Objections and buying signals"):
         await expect(dashboard.panel(panel)).to_contain_text(EVIL)
@@ -186,7 +186,7 @@ async def _millions(route: Route) -> None:
 
 @pytest.mark.parametrize("window", [ZOOMED, PHONE, TABLET, DESKTOP], ids=["zoomed", "phone", "tablet", "desktop"])
 async def test_nothing_overflows_with_long_names_and_seven_digits(
-    visit: Visiting, gateway: Running, given: Given, window: Any
+    visit_agency: Visiting, given: Given, window: Any
 ) -> None:
     agency = await given.agency()
     client = await given.client(agency, LONG)
@@ -199,7 +199,7 @@ async def test_nothing_overflows_with_long_names_and_seven_digits(
                 started_at=NOW.replace(day=16 - days), objections=[{"text": f"{LONG} {number}", "handled": True}],
                 buying_signals=[{"text": f"{LONG} {number}"}],
             )  # fmt: skip
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)), viewport=window)
+    dashboard = await visit_agency(agency, viewport=window)
     # Millions of calls are not written for this: the gateway's answer is made larger on its way.
     await dashboard.page.route("**/graphql?*", _millions)
     await dashboard.shown()
@@ -271,7 +271,7 @@ async def test_axe_finds_no_barrier_on_the_dashboard(visit: Visiting, office: Of
 @pytest.mark.parametrize("window", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @SCHEMES
 async def test_axe_finds_no_barrier_before_there_are_numbers(
-    visit: Visiting, gateway: Running, given: Given, scheme: Any, window: Any
+    visit: Visiting, visit_agency: Visiting, gateway: Running, given: Given, scheme: Any, window: Any
 ) -> None:
     look = {"color_scheme": scheme, "viewport": window}
     signing_in = await visit(address_of(gateway), **look)
@@ -283,7 +283,7 @@ async def test_axe_finds_no_barrier_before_there_are_numbers(
     await expect(signing_in.page.get_by_role("button", name="Sign in")).to_be_enabled()
     assert await signing_in.barriers() == []
 
-    new = await visit(address_of(gateway), token=token(await given.user(await given.agency())), **look)
+    new = await visit_agency(await given.agency(), **look)
     await new.shown()
     assert await new.barriers() == []
     assert not await new.is_overflowing()

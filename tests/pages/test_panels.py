@@ -5,11 +5,10 @@ import re
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.given import NOW, Given, token
-from tests.pages.conftest import Office, Visiting, address_of
+from tests.given import NOW, Given
+from tests.pages.conftest import Office, Visiting
 from tests.pages.known import at
 from tests.pages.visit import REFRESH_MS, Visit, entries, figures, rows, tidy
-from tests.running import Running
 
 
 async def test_the_key_figures(dashboard: Visit) -> None:
@@ -123,12 +122,12 @@ async def test_campaigns_are_sorted_by_each_column_both_ways(
     assert await _campaigns(dashboard) == [second, first]
 
 
-async def test_campaigns_beyond_twelve_are_on_another_page(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_campaigns_beyond_twelve_are_on_another_page(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     for number in range(1, 15):
         campaign = await given.campaign(agency, name=f"Number {number}")
         await given.calls(agency, number, campaign_id=campaign)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.shown()
     panel = dashboard.panel("Campaigns")
     pages = panel.get_by_role("navigation", name="Pages of campaigns")
@@ -154,15 +153,13 @@ async def test_batches_show_how_far_they_are(dashboard: Visit) -> None:
     await expect(beside).to_have_attribute("aria-valuenow", "50")
 
 
-async def test_batches_beyond_ten_are_on_another_page_of_the_address(
-    visit: Visiting, gateway: Running, given: Given
-) -> None:
+async def test_batches_beyond_ten_are_on_another_page_of_the_address(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     await given.call(agency)
     for number in range(12):
         campaign = await given.campaign(agency, name=f"Number {number}")
         await given.batch(agency, campaign, created_at=NOW.replace(minute=number))
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.shown()
     panel = dashboard.panel("Batches")
     names = [each.split(" Running")[0] for each in await entries(panel.get_by_role("listitem"))]
@@ -176,7 +173,7 @@ async def test_batches_beyond_ten_are_on_another_page_of_the_address(
 
 
 async def test_a_campaign_shows_how_far_it_is_whichever_batches_are_looked_at(
-    visit: Visiting, gateway: Running, given: Given
+    visit_agency: Visiting, given: Given
 ) -> None:
     agency = await given.agency()
     campaign = await given.campaign(agency, name="Long ago begun")
@@ -184,7 +181,7 @@ async def test_a_campaign_shows_how_far_it_is_whichever_batches_are_looked_at(
     await given.batch(agency, campaign, {"completed": 1, "pending": 3}, created_at=NOW.replace(hour=1))
     for number in range(10):
         await given.batch(agency, campaign, {"completed": 1}, status="completed", created_at=NOW.replace(minute=number))
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.shown()
     await expect(dashboard.panel("Batches")).not_to_contain_text("Running")
     bar = dashboard.panel("Campaigns").get_by_role("progressbar", name="Running batches of Long ago begun")
@@ -259,11 +256,11 @@ async def test_the_week_is_shown_in_the_viewers_own_zone(
     await expect(panel).to_contain_text(f"Hours of {name}")
 
 
-async def test_a_saturday_night_becomes_a_sunday_morning(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_a_saturday_night_becomes_a_sunday_morning(visit_agency: Visiting, given: Given) -> None:
     """The week ends where it begins: 14 February 2026 is a Saturday."""
     agency = await given.agency()
     await given.call(agency, started_at=at("2026-02-14 23:00"))
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)), timezone_id="Asia/Kathmandu")
+    dashboard = await visit_agency(agency, timezone_id="Asia/Kathmandu")
     await dashboard.shown()
     assert await _week(dashboard.panel("Best times to call")) == {"Sunday 4:45 AM": "1"}
 

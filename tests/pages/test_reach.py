@@ -143,15 +143,14 @@ async def test_what_an_hour_is_called_is_its_name_and_not_said_twice(dashboard: 
 
 @pytest.mark.parametrize("metric", [("Calls", "10 calls"), ("Connected", "2 connected"), ("Meetings", "1 meeting")])
 async def test_a_tap_on_an_hour_shows_what_it_has(
-    visit: Visiting, gateway: Running, given: Given, metric: tuple[str, str]
+    visit_agency: Visiting, given: Given, metric: tuple[str, str]
 ) -> None:
     agency = await given.agency()
     at = NOW.replace(hour=9)
     await given.calls(agency, 8, started_at=at, answered=False)
     await given.call(agency, started_at=at)
     await given.call(agency, started_at=at, disposition="appointment_booked")
-    viewer = token(await given.user(agency))
-    dashboard = await visit(address_of(gateway), token=viewer, viewport=PHONE, has_touch=True, is_mobile=True)
+    dashboard = await visit_agency(agency, viewport=PHONE, has_touch=True, is_mobile=True)
     await dashboard.shown()
     week = _week(dashboard)
     name, said = metric
@@ -231,12 +230,10 @@ async def test_a_tap_on_a_chart_shows_the_day(visit: Visiting, office: Office) -
     await expect(chart.locator(".tip")).to_contain_text("Feb 16, 2026Calls3")
 
 
-async def test_new_numbers_leave_the_day_at_the_keyboard_in_sight(
-    visit: Visiting, gateway: Running, given: Given
-) -> None:
+async def test_new_numbers_leave_the_day_at_the_keyboard_in_sight(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     await given.call(agency)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.page.clock.install(time=NOW)
     await dashboard.shown()
     chart = _chart(dashboard, "Trend")
@@ -263,15 +260,13 @@ async def _heard(dashboard: Visit) -> list[str]:
     return [tidy(each) for each in said]
 
 
-async def test_other_numbers_are_announced_once_and_refreshed_ones_never(
-    visit: Visiting, gateway: Running, given: Given
-) -> None:
+async def test_other_numbers_are_announced_once_and_refreshed_ones_never(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     client = await given.client(agency, "Acme")
     campaign = await given.campaign(agency, client, "Spring")
     await given.calls(agency, 2, started_at=NOW.replace(day=12))
     await given.call(agency, client_id=client, campaign_id=campaign)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.page.clock.install(time=NOW)
     await dashboard.shown()
     await dashboard.page.evaluate(_LISTEN)
@@ -312,11 +307,11 @@ async def test_nothing_moves_for_who_wants_no_motion(visit: Visiting, office: Of
     assert await other.page.evaluate(moving) != []
 
 
-async def test_one_of_a_kind_is_one(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_one_of_a_kind_is_one(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     found: dict[str, Any] = {"objections": [{"text": "No", "handled": True}], "buying_signals": [{"text": "Yes"}]}
     await given.call(agency, emails_sent=1, sms_sent=1, **found)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.shown()
     await expect(dashboard.panel("Outcomes")).to_contain_text("1 e-mail, 1 SMS sent")
     await expect(dashboard.panel("Objections and buying signals")).to_contain_text(
@@ -326,16 +321,13 @@ async def test_one_of_a_kind_is_one(visit: Visiting, gateway: Running, given: Gi
     assert re.findall(r"\b1 (?:e-mails|objections|signals|calls|meetings|days)\b", text) == []
 
 
-async def test_what_is_cut_for_the_pointer_is_whole_for_the_finger(
-    visit: Visiting, gateway: Running, given: Given
-) -> None:
+async def test_what_is_cut_for_the_pointer_is_whole_for_the_finger(visit_agency: Visiting, given: Given) -> None:
     long = "We have been very happy with what we have had for many, many years"
     agency = await given.agency()
     campaign = await given.campaign(agency, name=long)
     await given.batch(agency, campaign, {"completed": 1})
     await given.call(agency, campaign_id=campaign, objections=[{"text": long, "handled": True}])
-    viewer = token(await given.user(agency))
-    dashboard = await visit(address_of(gateway), token=viewer, viewport=PHONE, has_touch=True, is_mobile=True)
+    dashboard = await visit_agency(agency, viewport=PHONE, has_touch=True, is_mobile=True)
     await dashboard.shown()
     cut = """each => each.filter(one => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight + 1)
         .map(one => one.textContent)"""

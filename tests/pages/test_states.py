@@ -45,11 +45,9 @@ async def test_skeletons_stand_where_the_panels_will_be(visit: Visiting, office:
         await expect(dashboard.panel(panel)).to_be_visible()
 
 
-async def test_a_new_agency_is_told_what_comes_and_then_sees_it_come(
-    visit: Visiting, gateway: Running, given: Given
-) -> None:
+async def test_a_new_agency_is_told_what_comes_and_then_sees_it_come(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.page.clock.install()
     await dashboard.shown()
     await expect(dashboard.page.get_by_role("heading", name="No calls yet")).to_be_visible()
@@ -74,12 +72,12 @@ async def test_a_range_without_calls_is_empty_and_not_new(visit: Visiting, offic
 
 @pytest.mark.parametrize("first", ["2016-02-16 10:00", "2026-01-17 23:59", "2026-02-17 00:00"])
 async def test_an_agency_whose_calls_are_of_other_days_is_not_new(
-    visit: Visiting, gateway: Running, given: Given, first: str
+    visit_agency: Visiting, given: Given, first: str
 ) -> None:
     """Though it has neither campaigns nor batches, and nothing that waits."""
     agency = await given.agency()
     await given.call(agency, started_at=at(first))
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.shown()
     await expect(dashboard.panel("Trend").get_by_role("paragraph")).to_have_text("No calls on these days.")
     await expect(dashboard.panel("Best times to call").get_by_role("paragraph")).to_have_text("No calls on these days.")
@@ -92,14 +90,14 @@ async def test_an_agency_whose_calls_are_of_other_days_is_not_new(
 
 
 async def test_an_agency_that_has_made_ready_is_shown_its_batches_and_that_there_are_no_calls_yet(
-    visit: Visiting, gateway: Running, given: Given
+    visit_agency: Visiting, given: Given
 ) -> None:
     other = await given.agency()
     await given.call(other)
     agency = await given.agency()
     campaign = await given.campaign(agency, name="Spring")
     await given.batch(agency, campaign, {"pending": 2}, status="scheduled")
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.shown()
     await expect(dashboard.panel("Batches")).to_contain_text("Scheduled")
     for panel in ("Trend", "Funnel", "Quality", "Best times to call"):
@@ -264,10 +262,10 @@ async def test_a_theme_that_nobody_knows_is_the_systems(visit: Visiting, office:
     await expect(dashboard.page.get_by_role("button", name="Use the light theme")).to_be_visible()
 
 
-async def test_what_did_not_change_is_not_sent_again(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_what_did_not_change_is_not_sent_again(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     await given.call(agency)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)), timezone_id="UTC")
+    dashboard = await visit_agency(agency, timezone_id="UTC")
     await dashboard.page.clock.install(time=NOW)
     await dashboard.shown()
     said = dashboard.page.get_by_text("UTC days")
@@ -297,10 +295,10 @@ async def _turn(dashboard: Visit, state: str) -> None:
     await dashboard.page.evaluate(turn, state)
 
 
-async def test_nobody_is_asked_while_nobody_looks(visit: Visiting, gateway: Running, given: Given) -> None:
+async def test_nobody_is_asked_while_nobody_looks(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     await given.call(agency)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.page.clock.install()
     await dashboard.shown()
     await _turn(dashboard, "hidden")
@@ -312,12 +310,10 @@ async def test_nobody_is_asked_while_nobody_looks(visit: Visiting, gateway: Runn
     assert len(dashboard.questions()) == 2
 
 
-async def test_tabs_that_are_switched_quickly_ask_no_more_often(
-    visit: Visiting, gateway: Running, given: Given
-) -> None:
+async def test_tabs_that_are_switched_quickly_ask_no_more_often(visit_agency: Visiting, given: Given) -> None:
     agency = await given.agency()
     await given.call(agency)
-    dashboard = await visit(address_of(gateway), token=token(await given.user(agency)))
+    dashboard = await visit_agency(agency)
     await dashboard.page.clock.install(time=NOW)
     held = asyncio.Event()
 
