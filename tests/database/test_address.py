@@ -393,9 +393,12 @@ def test_nothing_that_is_said_of_an_address_holds_a_piece_of_its_password(
 ) -> None:
     # The end of a password behind an @ of its own is a host's name to everybody once the real host is gone.
     assume("@" not in password or (end and not mutations))
-    url = f"postgresql://reader:{quote(password, safe='') if encoded else password}{end}"
+    written = quote(password, safe="") if encoded else password
+    url = f"postgresql://reader:{written}{end}"
     for place, removed, put in mutations:
         url = url[:place] + put + url[place + removed :]
+    # So is what stands behind no user's colon and before no @.
+    assume("@" in url or f":{written}" in url)
     said = _everything_said(url)
     for begin in range(len(password) - 3):
         piece = password[begin : begin + 4]
