@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -16,6 +17,12 @@ VERSION = Path("gateway/sql/version.sql").read_text("utf-8")
 FAILING = "select error from failing_folds"
 LOGGED = "select error from cron_job_logs where job = 'fold_call_changes' and status = 'failed'"
 WAITING = "select count(*) from call_changes"
+FOUND = {"objections": [{"text": "No time", "handled": True}], "buying_signals": [{"text": "When?"}]}
+PENDING: dict[str, Any] = {
+    "analysis_status": "pending",
+    "disposition": None,
+    "transcript": [{"role": "user", "text": "Hello?", "start_ms": 0, "end_ms": 1}],
+}
 INSERT = "insert into calls (agency_id, started_at) select $1::uuid, now() from generate_series(1, $2::integer)"
 # Makes an error of any kind, in the middle of a fold, about the calls of one agency.
 POISON = """
@@ -28,6 +35,11 @@ begin
 end
 $$;
 create trigger poison before insert on call_stats_folded for each row execute function poison();
+"""
+# Holds every fold up, at what it adds to this rollup.
+SLOW = """
+create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep({seconds}); return new; end $$;
+create trigger slow before insert on {rollup} for each row execute function slow();
 """
 
 

@@ -13,7 +13,7 @@ from tests.conftest import Database
 from tests.given import Given, fold
 from tests.waiting import until
 
-WAITING = (
+UNGRANTED = (
     "select count(*) from pg_locks as l where not granted and pid in"
     " (select pid from pg_stat_activity where datname = current_database())"
 )
@@ -93,7 +93,7 @@ async def test_a_contact_that_changes_while_its_batch_moves_is_told_to_whom_it_c
         moved = f"select count(*) from call_batches where id = '{batch}' and agency_id = '{theirs}'"
 
         async def waits_or_is_done() -> bool:
-            return await connection.fetchval(WAITING) or await connection.fetchval(moved)
+            return await connection.fetchval(UNGRANTED) or await connection.fetchval(moved)
 
         await until(waits_or_is_done)
         before = await connection.fetchrow(state, theirs)

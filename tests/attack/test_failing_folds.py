@@ -15,11 +15,11 @@ from enrichment import desk
 from enrichment.connections import Connections
 from enrichment.schedule import Schedule
 from gateway.doctor import examine
-from tests.attack.sessions import FAILING, INSERT, LOGGED, POISON, WAITING, assert_all_is_right, session
+from tests.attack.sessions import FAILING, INSERT, LOGGED, POISON, SLOW, WAITING, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given, fold
 from tests.running import running, settings_for
-from tests.waiting import PATIENCE, until
+from tests.waiting import LONG, PATIENCE, until
 
 RECOUNT = "select * from recount_call_stats()"
 HEAL = "drop trigger poison on call_stats_folded; drop function poison()"
@@ -27,10 +27,6 @@ HEAL = "drop trigger poison on call_stats_folded; drop function poison()"
 LATER = """
 update call_changes set changed_at = changed_at - interval '6 minutes';
 update call_fold set done_at = done_at - interval '6 minutes'
-"""
-SLOW = """
-create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(600); return new; end $$;
-create trigger slow before insert on call_stats_folded for each row execute function slow()
 """
 AT_WORK = """
 select pid from pg_stat_activity
@@ -254,7 +250,7 @@ async def test_who_asks_for_a_fold_may_cancel_it(
 ) -> None:
     """Only where a fold is somebody's commit, what was cancelled is done."""
     agency = await given.agency()
-    await connection.execute(SLOW)
+    await connection.execute(SLOW.format(seconds=LONG, rollup="call_stats_folded"))
     await connection.execute(INSERT, agency, 10)
     async with session(database) as asking:
         asked = asyncio.create_task(asking.execute(statement))
@@ -279,7 +275,7 @@ async def test_a_recount_that_is_cancelled_is_logged_and_left_to_the_next_tick(
     database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
     agency: UUID = await given.agency()
-    await connection.execute(SLOW)
+    await connection.execute(SLOW.format(seconds=LONG, rollup="call_stats_folded"))
     await connection.execute(INSERT, agency, 10)
     async with _by_hand(database) as connections:
         with capture_logs() as logs:
@@ -295,7 +291,7 @@ async def test_a_recount_takes_the_time_it_needs_whatever_a_roles_limit_is(
     database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
     agency = await given.agency()
-    await connection.execute(SLOW.replace("600", "6"))
+    await connection.execute(SLOW.format(seconds=6, rollup="call_stats_folded"))
     await connection.execute(INSERT, agency, 10)
     name = await connection.fetchval("select current_database()")
     # It falls on every other statement too.

@@ -1,8 +1,6 @@
 """Jobs are there for calls: none refuses one, none outlives one, and none is missing that can be made."""
 
-import asyncio
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -12,12 +10,10 @@ from enrichment import desk
 from enrichment.connections import Connections
 from enrichment.queue import JobType, Queue
 from enrichment.worker import _tried
-from tests.attack.sessions import assert_all_is_right, session
+from tests.attack.sessions import PENDING, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given
 
-SAID = [{"role": "user", "text": "Hello?", "start_ms": 0, "end_ms": 1}]
-PENDING: dict[str, Any] = {"analysis_status": "pending", "disposition": None, "transcript": SAID}
 JOBS = "select call_id, agency_id, status::text from enrichment_queue order by call_id"
 CLAIMED = "update enrichment_queue set status = 'running', locked_by = 'a worker', locked_until = now()"
 ISOLATIONS = ("repeatable read", "serializable")
@@ -226,5 +222,5 @@ async def test_calls_that_came_past_the_triggers_are_queued_or_settled_when_they
 async def test_many_calls_of_a_kept_snapshot_are_queued(connection: asyncpg.Connection, given: Given) -> None:
     agency = await given.agency()
     async with connection.transaction(isolation="repeatable_read"):
-        await asyncio.gather(given.calls(agency, 1000, **PENDING))
+        await given.calls(agency, 1000, **PENDING)
     assert await connection.fetchval("select count(*) from enrichment_queue where status = 'queued'") == 1000

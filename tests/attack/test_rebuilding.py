@@ -18,7 +18,7 @@ import pytest
 
 from database import rebuild as rebuilding
 from database.rebuild import RebuildError, rebuild
-from tests.attack.sessions import assert_all_is_right, session
+from tests.attack.sessions import POISON, SLOW, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import NOW, Given, damage, fold
 from tests.waiting import PATIENCE, until
@@ -73,12 +73,7 @@ async def test_months_that_cannot_be_rebuilt_are_named_after_all_others_were(
         await given.call(agency)
     await fold(connection)
     await connection.execute("update call_stats_folded set emails_sent = 3")
-    await connection.execute(
-        "create function poison() returns trigger language plpgsql as $$"
-        f" begin if new.agency_id = '{sick}' then raise 'poisoned' using errcode = '{errcode}'; end if;"
-        " return new; end $$;"
-        "create trigger poison before insert on call_stats_folded for each row execute function poison()"
-    )
+    await connection.execute(POISON.format(agency=sick, errcode=errcode))
     told: list[tuple[int, int]] = []
     with pytest.raises(RebuildError, match=f"1 of 2 months could not be rebuilt.*agency {sick}, .*poisoned"):
         await rebuild(connection, agency=None, from_day=None, to_day=None, progress=lambda *done: told.append(done))
@@ -131,8 +126,7 @@ async def test_a_turn_is_waited_for_longer_than_a_row(
 @pytest.mark.parametrize(
     "slow",
     [
-        "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(6); return new; end $$;"
-        "create trigger slow before insert on call_stats_folded for each row execute function slow()",
+        SLOW.format(seconds=6, rollup="call_stats_folded"),
         "alter table agencies rename to agencies_at_once;"
         "create view agencies as select a.* from agencies_at_once as a cross join pg_sleep(6)",
     ],

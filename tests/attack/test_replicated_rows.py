@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from tests.attack.sessions import VERSION, assert_all_is_right, session
+from tests.attack.sessions import FOUND, PENDING, VERSION, assert_all_is_right, session
 from tests.attack.statements import Author
 from tests.attack.subscriptions import subscribed
 from tests.attack.test_any_statement import DRAWN, SHARED, Storm, write
@@ -16,8 +16,6 @@ PUBLISHED = {
     "the platform's tables": "table agencies, users, clients, campaigns, call_batches, campaign_contacts, calls",
     "all tables": "tables in schema public",
 }
-FOUND = {"objections": [{"text": "No time"}], "buying_signals": [{"text": "When?"}]}
-PENDING = {"analysis_status": "pending", "disposition": None, "transcript": [{"role": "user", "text": "Hello?"}]}
 DIGEST = """
 select md5(coalesce(string_agg(c::text, ',' order by c.id), ''))
 from (

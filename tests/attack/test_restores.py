@@ -9,16 +9,14 @@ import asyncpg
 import pytest
 
 from tests.attack import dumps
-from tests.attack.sessions import DRIFT, VERSION, WAITING, assert_all_is_right, session
+from tests.attack.sessions import DRIFT, FOUND, PENDING, VERSION, WAITING, assert_all_is_right, session
 from tests.conftest import _TEMPLATE, Database, Postgres, _fresh
 from tests.given import NOW, Given, damage, fold
 
-FOUND = {"objections": [{"text": "No time"}], "buying_signals": [{"text": "When?"}]}
 KINDS = ("plain", "replica", "disable-triggers")
 OF_DATA = ("--data-only", "--schema=public")
 TOTALS = "select count(*)::integer, (select sum(total_calls)::integer from call_stats_daily) from calls"
 JOBS = "select call_id, job_type::text, status::text, last_error from enrichment_queue order by 1, 2"
-PENDING = {"analysis_status": "pending", "disposition": None, "transcript": [{"role": "user", "text": "Hello?"}]}
 SET_ASIDE = "update enrichment_queue set status = 'failed', last_error = 'no' where call_id = $1"
 EMPTY_CALLS = "truncate agencies cascade"
 EMPTY_ALL = """

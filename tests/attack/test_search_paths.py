@@ -6,12 +6,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tests.attack.sessions import assert_all_is_right
+from tests.attack.sessions import FOUND, assert_all_is_right
 from tests.given import Given, fold
 
 TABLES = ("users", "clients", "campaigns", "call_batches", "campaign_contacts", "calls")
 PATHS = ("other, public", "other", "public, other", "''")
-FOUND = {"objections": [{"text": "No time"}], "buying_signals": [{"text": "When?"}]}
 READ = (
     "call_stats_daily",
     "call_stats_parts",

@@ -6,7 +6,7 @@ from itertools import permutations
 import asyncpg
 import pytest
 
-from tests.attack.sessions import WAITING, assert_all_is_right, session
+from tests.attack.sessions import FOUND, WAITING, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given, fold
 
@@ -16,7 +16,6 @@ FACTS = (
     "status = 'failed', duration_seconds = 5",
     "started_at = started_at - interval '1 day'",
 )
-FOUND = {"objections": [{"text": "No time", "handled": True}], "buying_signals": [{"text": "When?"}]}
 
 
 async def _world(given: Given, number: int = 3) -> dict[str, object]:

@@ -6,10 +6,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.attack.sessions import FAILING, INSERT, LOGGED, POISON, WAITING, assert_all_is_right, session
+from tests.attack.sessions import FAILING, INSERT, LOGGED, POISON, SLOW, WAITING, assert_all_is_right, session
 from tests.conftest import Database
 from tests.given import Given, fold
-from tests.waiting import PATIENCE, until
+from tests.waiting import LONG, PATIENCE, until
 
 ROLLUPS = ("call_stats_folded", "agency_hours_folded", "call_findings_folded", "agency_findings_folded")
 
@@ -80,12 +80,8 @@ async def test_a_cancel_that_meets_a_fold_ends_no_commit(
     database: Database, connection: asyncpg.Connection, given: Given
 ) -> None:
     agency = await given.agency()
-    await connection.execute(
-        "create function slow() returns trigger language plpgsql as"
-        " $$ begin perform pg_sleep(600); return new; end $$;"
-        "create trigger slow before insert on agency_hours_folded for each row execute function slow()"
-    )
-    writer = await connection.fetchval("select pg_backend_pid()")
+    await connection.execute(SLOW.format(seconds=LONG, rollup="agency_hours_folded"))
+    writer = connection.get_server_pid()
     async with session(database) as other:
         writing = asyncio.create_task(connection.execute(INSERT, agency, 600))
         sleeps = "select wait_event = 'PgSleep' from pg_stat_activity where pid = $1"
