@@ -76,8 +76,8 @@ begin
     else
         delete from enrichment_queue as q
         where q.call_id in (select w.id from went as w)
-            -- The statement may have brought it back. Asked of each job, as a value: `not exists` is a join, and the plan that a
-            -- session makes for its first deletion, and keeps, may then read all calls.
+            -- The statement may have brought it back. Asked of each job, as a value: `not exists` is a join, and the plan
+            -- that a session makes for its first deletion, and keeps, may then read all calls.
             and (select true from calls as c where c.id = q.call_id) is null;
     end if;
     return null;
