@@ -35,5 +35,5 @@ def words(path: str) -> str:
     if said := _EXACT.get(path):
         return said
     path = path.lower()
-    meant = (said for said, signs in _MEANT.items() if any(re.search(rf"\b{sign}", path) for sign in signs))
+    meant = (said for said, signs in _MEANT.items() if any(re.search(rf"(?<![a-z]){sign}", path) for sign in signs))
     return next(meant, f"Nothing is here. {_REST}")

@@ -60,7 +60,10 @@ async def browser(executable: str, pages: None) -> AsyncIterator[Browser]:  # no
 
 @pytest.fixture
 async def visit(browser: Browser) -> AsyncIterator[Visiting]:
-    """Opens tabs as `visiting` does, all closed and checked when the test ends."""
+    """Opens tabs as `visiting` does, all closed and checked when the test ends.
+
+    Named behind the gateway that it visits, so that this serves what a tab still asks for until it is closed.
+    """
     async with AsyncExitStack() as stack:
 
         async def open_tab(address: str, **given: Any) -> Visit:

@@ -93,7 +93,7 @@ EVIL = "\u202eevil\u2069\u202e"
 
 @pytest.mark.parametrize("window", [PHONE, None], ids=["phone", "desktop"])
 async def test_names_that_read_the_other_way_turn_nothing_around_them(
-    visit: Visiting, gateway: Running, given: Given, window: Any
+    gateway: Running, visit: Visiting, given: Given, window: Any
 ) -> None:
     agency = await given.agency(ARABIC)
     for name in (ARABIC, EVIL, ARABIC * 12):

@@ -271,7 +271,7 @@ async def test_axe_finds_no_barrier_on_the_dashboard(visit: Visiting, office: Of
 @pytest.mark.parametrize("window", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @SCHEMES
 async def test_axe_finds_no_barrier_before_there_are_numbers(
-    visit: Visiting, visit_agency: Visiting, gateway: Running, given: Given, scheme: Any, window: Any
+    gateway: Running, visit: Visiting, visit_agency: Visiting, given: Given, scheme: Any, window: Any
 ) -> None:
     look = {"color_scheme": scheme, "viewport": window}
     signing_in = await visit(address_of(gateway), **look)

@@ -31,7 +31,7 @@ async def _ready(dashboard: Visit) -> None:
 
 
 @pytest.fixture
-async def full(visit: Visiting, gateway: Running, given: Given) -> Visit:
+async def full(gateway: Running, visit: Visiting, given: Given) -> Visit:
     """The dashboard of an agency that has as much as any panel shows at once."""
     agency = await given.agency("Full & Co")
     client = await given.client(agency, "Acme")

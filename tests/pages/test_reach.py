@@ -48,7 +48,7 @@ async def busy(given: Given) -> str:
     "window", [NARROW, PHONE, TABLET, BETWEEN, BESIDE, DESKTOP], ids=lambda window: str(window["width"])
 )
 async def test_whatever_can_be_hit_is_as_large_as_a_finger_needs_it(
-    visit: Visiting, gateway: Running, busy: str, window: Any
+    gateway: Running, visit: Visiting, busy: str, window: Any
 ) -> None:
     dashboard = await visit(address_of(gateway), token=busy, viewport=window)
     await dashboard.shown()
@@ -61,7 +61,7 @@ async def test_whatever_can_be_hit_is_as_large_as_a_finger_needs_it(
     assert not await dashboard.is_overflowing()
 
 
-async def test_what_stands_in_the_way_is_hit_too(visit: Visiting, gateway: Running) -> None:
+async def test_what_stands_in_the_way_is_hit_too(gateway: Running, visit: Visiting) -> None:
     signing_in = await visit(address_of(gateway), viewport=PHONE)
     await signing_in.open()
     await expect(signing_in.page.get_by_label("Token")).to_be_visible()

@@ -166,7 +166,7 @@ async def _sign_in(visit: Visit, password: str = PASSWORD) -> None:
 
 
 async def test_supabase_lets_in_whoever_knows_the_password(
-    visit: Visiting, signed_up: Running, project: Supabase
+    signed_up: Running, visit: Visiting, project: Supabase
 ) -> None:
     dashboard = await visit(address_of(signed_up), issuer=project.url)
     dashboard.expected.append(REFUSED)
@@ -188,7 +188,7 @@ async def test_supabase_lets_in_whoever_knows_the_password(
 
 
 async def test_supabase_renews_a_token_before_it_is_used_when_it_has_expired(
-    visit: Visiting, signed_up: Running, project: Supabase
+    signed_up: Running, visit: Visiting, project: Supabase
 ) -> None:
     dashboard = await visit(address_of(signed_up), issuer=project.url)
     await dashboard.open()
@@ -206,7 +206,7 @@ async def test_supabase_renews_a_token_before_it_is_used_when_it_has_expired(
 
 
 async def test_a_token_that_only_the_viewers_slow_clock_finds_good_is_renewed(
-    visit: Visiting, signed_up: Running, project: Supabase
+    signed_up: Running, visit: Visiting, project: Supabase
 ) -> None:
     dashboard = await visit(address_of(signed_up), issuer=project.url)
     dashboard.expected.append(REFUSED)
@@ -234,7 +234,7 @@ async def test_a_token_that_only_the_viewers_slow_clock_finds_good_is_renewed(
 
 
 async def test_a_session_that_cannot_be_renewed_asks_to_sign_in_again(
-    visit: Visiting, signed_up: Running, project: Supabase
+    signed_up: Running, visit: Visiting, project: Supabase
 ) -> None:
     dashboard = await visit(address_of(signed_up), issuer=project.url)
     dashboard.expected.append(REFUSED)

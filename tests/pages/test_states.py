@@ -108,7 +108,7 @@ async def test_an_agency_that_has_made_ready_is_shown_its_batches_and_that_there
 
 
 async def test_a_clients_user_is_new_until_that_client_has_calls(
-    visit: Visiting, gateway: Running, given: Given
+    gateway: Running, visit: Visiting, given: Given
 ) -> None:
     agency = await given.agency()
     await given.call(agency)
@@ -428,7 +428,7 @@ async def outage() -> AsyncIterator[Outage]:
             await server.stop()
 
 
-async def test_the_last_numbers_stay_while_the_database_is_away(visit: Visiting, outage: Outage) -> None:
+async def test_the_last_numbers_stay_while_the_database_is_away(outage: Outage, visit: Visiting) -> None:
     connection = await asyncpg.connect(outage.dsn)
     given = Given(connection)
     agency = await given.agency()
@@ -462,7 +462,7 @@ async def _until_gone(dashboard: Visit, count: Callable[[], Awaitable[int]]) -> 
             await dashboard.page.evaluate("new Promise(requestAnimationFrame)")
 
 
-async def test_a_dashboard_opened_during_an_outage_fills_itself(visit: Visiting, outage: Outage) -> None:
+async def test_a_dashboard_opened_during_an_outage_fills_itself(outage: Outage, visit: Visiting) -> None:
     connection = await asyncpg.connect(outage.dsn)
     given = Given(connection)
     agency = await given.agency()
