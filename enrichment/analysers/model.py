@@ -4,10 +4,10 @@ import asyncio
 import json
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -15,15 +15,15 @@ import orjson
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import ValidationError
 
+from enrichment.analysers.completion import ANSWER, COMPLAINT, Choice, Complaint, Completion, Failure, TooMuch, bound
 from enrichment.analysis import (
     BuyingSignal,
     CallAnalysis,
     Conversation,
     Disposition,
     Objection,
-    Text,
     Understanding,
     Usage,
 )
@@ -45,11 +45,6 @@ SETUP_SECONDS = 300.0
 """The same for what a person has to put right."""
 MAX_TOKENS = 8000
 """Of an answer: enough for the longest that validates, and a bound for what one that runs on costs."""
-
-MOST_BYTES = 2 * 1024 * 1024
-"""Of a server's answer: some fifty times the longest that validates."""
-MOST_TOKENS = 10**9
-"""Of one request; a server that tells of more does not count tokens."""
 
 _LONGEST_WAIT_SECONDS = 3600.0
 _REQUESTS = 2
@@ -98,7 +93,7 @@ class ModelAnalyser:
             # Unpacked nobody can say how long an answer is before it is all there.
             default_headers={"Accept-Encoding": "identity"},
             # A redirect would carry what people said to an address that nobody set.
-            http_client=httpx2.AsyncClient(follow_redirects=False, event_hooks={"response": [_bound]}),
+            http_client=httpx2.AsyncClient(follow_redirects=False, event_hooks={"response": [bound]}),
         )
         # Taken from OPENAI_ORG_ID and OPENAI_PROJECT_ID otherwise, and told to whatever server is at `url`.
         self._client.organization = self._client.project = None
@@ -150,7 +145,7 @@ class ModelAnalyser:
         """Closes the connections."""
         await self._client.close()
 
-    async def _ask(self, messages: list[ChatCompletionMessageParam], usage: tuple[Usage, ...]) -> "_Completion":
+    async def _ask(self, messages: list[ChatCompletionMessageParam], usage: tuple[Usage, ...]) -> "Completion":
         """One request. `usage` is of those before it, which its failure has to tell.
 
         What failed is never chained or quoted: the SDK's errors hold the key, the messages and the answer.
@@ -171,7 +166,7 @@ class ModelAnalyser:
         except APIStatusError as error:
             raise _refusal(error.status_code, error.body, error.response.headers, usage) from None
         except APIConnectionError as error:
-            if isinstance(error.__cause__, _TooMuch):
+            if isinstance(error.__cause__, TooMuch):
                 raise EnrichmentError(str(error.__cause__), usage=usage) from None
             if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
                 reason = "the model's server cannot be reached: see ANALYSER_URL if this lasts"
@@ -179,18 +174,18 @@ class ModelAnalyser:
             raise EnrichmentError("the model's server hung up on us", usage=usage) from None
         try:
             # Read by ourselves: the SDK lets pass whatever a server that is only similar to OpenAI's sends.
-            answer = _ANSWER.validate_json(response.http_response.content)
+            answer = ANSWER.validate_json(response.http_response.content)
         except ValidationError:
             reason = "the model's server answered with something else than a chat completion"
             raise EnrichmentError(reason, usage=usage) from None
-        if isinstance(answer, _Failure):
+        if isinstance(answer, Failure):
             raise _refusal(answer.error.code or 500, answer.error, response.http_response.headers, usage)
         return answer
 
-    def _named(self, completion: "_Completion") -> str:
+    def _named(self, completion: "Completion") -> str:
         return completion.model or self._model
 
-    def _usage(self, completion: "_Completion") -> tuple[Usage, ...]:
+    def _usage(self, completion: "Completion") -> tuple[Usage, ...]:
         spent = completion.usage
         if spent is None:
             return ()
@@ -240,78 +235,6 @@ _FORMAT: ResponseFormatJSONSchema = {
 }
 
 
-def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return read(value)
-    except ValidationError:
-        return None
-
-
-_IfUsable = WrapValidator(_or_none)
-"""For what servers add in their own ways: anything else than expected counts as absent."""
-
-
-Tokens = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
-
-
-class _Spent(BaseModel):
-    prompt_tokens: Tokens
-    completion_tokens: Tokens
-    cost: Annotated[Annotated[Decimal, Field(ge=0, le=MOST_TOKENS)] | None, _IfUsable] = None
-
-
-class _Part(BaseModel):
-    text: Annotated[str, _IfUsable] | None = None
-
-
-class _Message(BaseModel):
-    content: str | list[_Part | str] | None = None
-    refusal: str | None = None
-
-    @property
-    def words(self) -> str:
-        """Its text, or the texts of its parts."""
-        if isinstance(self.content, list):
-            return "".join(part if isinstance(part, str) else part.text or "" for part in self.content)
-        return self.content or ""
-
-
-class _Complaint(BaseModel):
-    """What a server says of a request that it refuses."""
-
-    code: Annotated[int | None, _IfUsable] = None
-    param: Annotated[str | None, _IfUsable] = None
-    message: Annotated[str | None, _IfUsable] = None
-    metadata: Annotated[dict[str, Any] | None, _IfUsable] = None
-
-    @property
-    def is_about_setup(self) -> bool:
-        """Whether no call would be taken, for the model or for what we ask of it."""
-        # OpenRouter tells an unknown model by these words only.
-        return self.param in ("model", "response_format", "temperature", "max_tokens") or (
-            "not a valid model" in (self.message or "")
-        )
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-    error: Annotated[_Complaint | None, _IfUsable] = None
-    """OpenRouter's, where the model failed half way."""
-
-
-class _Completion(BaseModel):
-    choices: tuple[_Choice, ...]
-    model: Annotated[Text | None, _IfUsable] = None
-    usage: Annotated[_Spent | None, _IfUsable] = None
-
-
-class _Failure(BaseModel):
-    """OpenRouter's answer, with status 200, when it fails after the model has begun."""
-
-    error: _Complaint
-
-
 _DECODER = json.JSONDecoder()
 _MOST_BRACES = 50
 _THOUGHTS = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
@@ -322,15 +245,13 @@ _MARKS = str.maketrans(
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
     }
 )
-_ANSWER: TypeAdapter[_Completion | _Failure] = TypeAdapter(_Completion | _Failure)
-_COMPLAINT: TypeAdapter[_Complaint | None] = TypeAdapter(Annotated[_Complaint | None, _IfUsable])
 
 
 class _Fault(Exception):
     """Why an answer does not hold: the field and what is wrong with it, but nothing of its content."""
 
 
-def _understanding(choice: _Choice, transcript: Transcript) -> Understanding:
+def _understanding(choice: Choice, transcript: Transcript) -> Understanding:
     """The answer, held against the transcript that the model has read."""
     if choice.finish_reason == "length":
         raise _Fault("it was cut off for its length")
@@ -386,7 +307,7 @@ def _folded(text: str) -> str:
 
 def _refusal(status: int, body: object, headers: Mapping[str, str], usage: tuple[Usage, ...]) -> EnrichmentError:
     """What an HTTP status other than success means for the job."""
-    complaint = _COMPLAINT.validate_python(body) or _Complaint()
+    complaint = COMPLAINT.validate_python(body) or Complaint()
     if status == 403 and "flagged_input" in (complaint.metadata or {}):
         return EnrichmentError("the model refused to analyse this call (403)", usage=usage)
     if status in (400, 413, 422) and not complaint.is_about_setup:
@@ -399,31 +320,3 @@ def _refusal(status: int, body: object, headers: Mapping[str, str], usage: tuple
         return EnrichmentError(f"the model's server failed ({status})", usage=usage)
     reason = _SETUP.get(status, "the model's server is not at this address: see ANALYSER_URL")
     return NotNow(f"{reason} ({status})", retry_after=SETUP_SECONDS, usage=usage)
-
-
-class _TooMuch(httpx2.TransportError):
-    """An answer that is read no further."""
-
-
-class _Counted(httpx2.AsyncByteStream):
-    """An answer's body, up to a bound."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        read = 0
-        async for chunk in self._stream:
-            read += len(chunk)
-            if read > MOST_BYTES:
-                raise _TooMuch(f"the model's server answered with more than {MOST_BYTES:,} bytes")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-async def _bound(response: httpx2.Response) -> None:
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise _TooMuch("the model's server packed its answer, which it was asked not to do")
-    response.stream = _Counted(cast("httpx2.AsyncByteStream", response.stream))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enrichment.analysers.model import MOST_BYTES
+from enrichment.analysers.completion import MOST_BYTES
 from enrichment.errors import EnrichmentError, NotNow, Unusable
 from tests.enrichment.model_server import (
     FACTS,
